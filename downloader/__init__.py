@@ -1,0 +1,1 @@
+"""Fetching models from the hubs, and the mirror of tracked repositories."""

@@ -1,0 +1,1 @@
+"""Users, groups, API keys and tokens: who may call, and what they may do."""

@@ -1,0 +1,1 @@
+"""The durable job engine and the `generate` job type."""

@@ -1,0 +1,1 @@
+"""Which models exist, where they lie, and whether they may be used."""

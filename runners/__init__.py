@@ -1,0 +1,1 @@
+"""The other program: image generation in a child process. Knows no Django and no network."""
