@@ -1,4 +1,4 @@
-"""From a database URL to Django's DATABASES entry, and the check that refuses what was measured to fail.
+"""From a database URL to Django's DATABASES entry, and the check that refuses what failed before.
 
 SQLite: several processes write to one file. With DEFERRED transactions two of them deadlock at once
 whatever the timeout ("database is locked"); IMMEDIATE with WAL and a 20 s wait showed no error.

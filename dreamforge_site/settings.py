@@ -9,7 +9,7 @@ from typing import Any
 import django_stubs_ext
 
 from dreamforge_site import databases, logs, secret_key
-from dreamforge_site.environment import BASE_DIR, LOOPBACK_NAMES, read
+from dreamforge_site.environment import BASE_DIR, read
 
 django_stubs_ext.monkeypatch()  # lets admin classes and querysets name their model: ModelAdmin[Job]
 
@@ -23,7 +23,7 @@ SECRET_KEY = (
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = [*ENVIRONMENT.allowed_hosts]
 if not ENVIRONMENT.in_production:
-    ALLOWED_HOSTS += LOOPBACK_NAMES
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
     "unfold",

@@ -1,0 +1,345 @@
+"""The table of every environment variable, and the value it is parsed into."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+PREFIX = "DF_"
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+def variable(
+    default: Any, *, group: str, takes: str, does: str, names: tuple[str, ...] = (), **bounds: Any
+) -> Any:
+    """A row: `takes` completes an error line, `does` and `group` are for the documentation."""
+    return Field(
+        default,
+        validation_alias=AliasChoices(*names) if names else None,
+        description=does,
+        json_schema_extra={"takes": takes, "group": group},
+        **bounds,
+    )
+
+
+running = functools.partial(variable, group="How the service runs")
+access = functools.partial(variable, group="Who may call")
+keeping = functools.partial(variable, group="Where things are kept")
+operations = functools.partial(variable, group="Operations")
+images = functools.partial(variable, group="Jobs and images")
+downloads = functools.partial(variable, group="Downloads")
+
+
+class Environment(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
+    )
+
+    env: Literal["development", "production"] = running(
+        "development",
+        takes="development or production",
+        does="Production refuses a generated secret key, debug mode and open authentication.",
+    )
+    debug: bool = running(
+        False, takes="true or false", does="Django's debug pages, for work on Dream Forge itself."
+    )
+    data_dir: Path = running(
+        BASE_DIR / "data",
+        takes="a folder the service may write to",
+        does="Everything the embedded default keeps: database, artifacts, models, broker, keys.",
+    )
+    host: str = running(
+        "127.0.0.1",
+        takes="an IP address or host name to listen on",
+        does="Address the web server listens on. Anything but loopback needs `DF_AUTH=on`.",
+    )
+    port: int = running(
+        8000,
+        names=("DF_PORT", "PORT"),
+        takes="a port number from 1 to 65535",
+        does="Port the web server listens on.",
+        ge=1,
+        le=65535,
+    )
+    web_processes: int = running(
+        1, takes="a number from 1 to 64", does="Web server processes.", ge=1, le=64
+    )
+    web_threads: int = running(
+        4,
+        takes="a number from 1 to 64",
+        does="Threads that run Django in each web process; streams need none.",
+        ge=1,
+        le=64,
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = running(
+        "info", takes="debug, info, warning or error", does="Least severe log line that is written."
+    )
+    log_format: Literal["auto", "json", "text"] = running(
+        "auto",
+        takes="auto, json or text",
+        does="`auto` writes text to a terminal and one JSON object a line elsewhere.",
+    )
+
+    auth: Literal["on", "off"] | None = access(
+        None,
+        takes="on or off",
+        does="`off` (the development default) makes every caller the user `default`; it is refused "
+        "unless the server listens on loopback only. Production is always `on`.",
+    )
+    secret_key: SecretStr | None = access(
+        None,
+        takes="at least 50 random characters",
+        does="Signs sessions, tokens and links. Made and kept in `DF_DATA_DIR` when not given; "
+        "production requires it.",
+        min_length=50,
+    )
+    allowed_hosts: CommaList = access(
+        (),
+        takes="host names separated by commas",
+        does="Host names the service answers to. Loopback names always work in development; "
+        "production requires it.",
+    )
+    trusted_proxies: CommaList = access(
+        (),
+        takes="IP addresses or networks separated by commas",
+        does="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+    )
+    https: Literal["on", "off"] | None = access(
+        None,
+        takes="on or off",
+        does="`on` (the production default) sends browsers to https, marks cookies secure and sets "
+        "HSTS; turn it off only behind a network you trust.",
+    )
+    cors_origins: CommaList = access(
+        (),
+        takes="origins such as https://app.example.org, separated by commas",
+        does="Web origins that may call `/v1`. Development also admits localhost.",
+    )
+    allow_registration: bool = access(
+        False,
+        takes="true or false",
+        does="Whether `POST /v1/auth/register` lets strangers make an account.",
+    )
+    admin_user: str = access(
+        "admin",
+        takes="a user name",
+        does="Name of the administrator the first start creates.",
+        min_length=1,
+        max_length=150,
+    )
+    admin_password: SecretStr | None = access(
+        None,
+        takes="a password of at least 8 characters",
+        does="Password of that administrator. Without it the first start prints a one-time one.",
+        min_length=8,
+        max_length=4096,
+    )
+    access_token_ttl_s: int = access(
+        900,
+        takes="seconds from 60 to 86400",
+        does="Life of an access token.",
+        ge=60,
+        le=86_400,
+    )
+    refresh_token_ttl_s: int = access(
+        1_209_600,
+        takes="seconds from 300 to 31536000",
+        does="Life of a refresh token; each use replaces it.",
+        ge=300,
+        le=31_536_000,
+    )
+    bcrypt_rounds: int = access(
+        12,
+        takes="a number from 10 to 16",
+        does="Cost of a password hash (2^n rounds).",
+        ge=10,
+        le=16,
+    )
+
+    database_url: SecretStr | None = keeping(
+        None,
+        takes="sqlite:///path or postgresql://user:password@host:port/name",
+        does="Database. Default: SQLite in `DF_DATA_DIR`.",
+    )
+    database_pool: int = keeping(
+        8,
+        takes="a number from 1 to 100",
+        does="PostgreSQL connections each process may hold.",
+        ge=1,
+        le=100,
+    )
+    broker_url: SecretStr | None = keeping(
+        None,
+        takes="embedded, redis://…, rediss://… or amqp://…",
+        does="Celery's broker. Default: `embedded`, files in `DF_DATA_DIR`.",
+    )
+    storage: Literal["filesystem", "s3"] = keeping(
+        "filesystem", takes="filesystem or s3", does="Where artifacts are kept."
+    )
+    s3_endpoint: str | None = keeping(
+        None,
+        takes="an http(s) address",
+        does="S3 service the servers talk to. Empty: Amazon's.",
+        pattern=r"^https?://",
+    )
+    s3_public_endpoint: str | None = keeping(
+        None,
+        takes="an http(s) address",
+        does="The same service as clients reach it; links are signed for this address.",
+        pattern=r"^https?://",
+    )
+    s3_access_key: SecretStr | None = keeping(None, takes="an access key", does="S3 access key.")
+    s3_secret_key: SecretStr | None = keeping(None, takes="a secret key", does="S3 secret key.")
+    s3_bucket: str | None = keeping(
+        None, takes="a bucket name", does="Bucket for artifacts; required by `DF_STORAGE=s3`."
+    )
+    s3_region: str = keeping("us-east-1", takes="a region name", does="S3 region.")
+    models_root: Path | None = keeping(
+        None,
+        takes="a folder the service may write to",
+        does="Where model files are kept. Default: `models` in `DF_DATA_DIR`.",
+    )
+    min_free_bytes: int = keeping(
+        1_073_741_824,
+        takes="a number of bytes",
+        does="`/readyz` reports not ready when the models root has less free space than this.",
+        ge=0,
+    )
+
+    metrics_token: SecretStr | None = operations(
+        None,
+        takes="a token of at least 16 characters",
+        does="Bearer token that opens `/metrics` to callers other than loopback.",
+        min_length=16,
+    )
+    worker_http: str | None = operations(
+        None,
+        takes="host:port",
+        does="Address on which each worker and the scheduler answer `/healthz` and `/metrics`. "
+        "Default: none.",
+        pattern=r"^.+:[0-9]{1,5}$",
+    )
+
+    presign_ttl_s: int = images(
+        3600,
+        takes="seconds from 60 to 604800",
+        does="Life of an artifact link.",
+        ge=60,
+        le=604_800,
+    )
+    job_timeout_s: int = images(
+        3600, takes="seconds from 1 to 604800", does="Ceiling for one job.", ge=1, le=604_800
+    )
+    job_max_attempts: int = images(
+        3, takes="a number from 1 to 20", does="Starts a job gets before it is dead.", ge=1, le=20
+    )
+    runner: Literal["auto", "sdxl", "fake"] = images(
+        "auto", takes="auto, sdxl or fake", does="Engine that draws."
+    )
+    runner_keep_alive_s: int = images(
+        300,
+        takes="seconds from 0 to 86400",
+        does="How long a loaded model waits for the next job.",
+        ge=0,
+        le=86_400,
+    )
+    gpu_devices: CommaList = images(
+        (),
+        takes="device numbers separated by commas",
+        does="GPUs to use. Default: all that are found.",
+    )
+
+    download_concurrency: int = downloads(
+        16, takes="a number from 1 to 64", does="Connections one download may open.", ge=1, le=64
+    )
+    download_max_rate: int = downloads(
+        0, takes="bytes a second, 0 for no limit", does="Cap for all downloads together.", ge=0
+    )
+    hf_token: SecretStr | None = downloads(
+        None, names=("HF_TOKEN", "DF_HF_TOKEN"), takes="a token", does="Hugging Face token."
+    )
+    hf_endpoint: str = downloads(
+        "https://huggingface.co",
+        names=("HF_ENDPOINT", "DF_HF_ENDPOINT"),
+        takes="an http(s) address",
+        does="Hugging Face hub, or a mirror that speaks its protocol.",
+        pattern=r"^https?://",
+    )
+    civitai_token: SecretStr | None = downloads(
+        None, names=("CIVITAI_TOKEN", "DF_CIVITAI_TOKEN"), takes="a token", does="CivitAI token."
+    )
+    civitai_endpoint: str = downloads(
+        "https://civitai.com",
+        takes="an http(s) address",
+        does="CivitAI, or a server that speaks its protocol.",
+        pattern=r"^https?://",
+    )
+
+    @field_validator(
+        "allowed_hosts", "trusted_proxies", "cors_origins", "gpu_devices", mode="before"
+    )
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data_dir", "models_root")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        # Not resolve(): a link the operator made is the path the operator wants to see.
+        return None if value is None else Path.cwd() / value.expanduser()
+
+    @property
+    def in_production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def auth_required(self) -> bool:
+        return self.in_production if self.auth is None else self.auth == "on"
+
+    @property
+    def https_required(self) -> bool:
+        return self.in_production if self.https is None else self.https == "on"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.models_root or self.data_dir / "models"
+
+    @property
+    def run_dir(self) -> Path:
+        """Locks, process ids and metric files: nothing in it outlives the running service."""
+        return self.data_dir / "run"
+
+
+def variable_names(field: str, info: FieldInfo) -> tuple[str, ...]:
+    """The names a field is read from; the first one given wins."""
+    if isinstance(info.validation_alias, AliasChoices):
+        return tuple(str(choice) for choice in info.validation_alias.choices)
+    return (PREFIX + field.upper(),)
+
+
+def is_secret(info: FieldInfo) -> bool:
+    return "SecretStr" in str(info.annotation)
+
+
+def takes(info: FieldInfo) -> str:
+    return _note(info, "takes")
+
+
+def group(info: FieldInfo) -> str:
+    return _note(info, "group")
+
+
+def _note(info: FieldInfo, key: str) -> str:
+    notes = info.json_schema_extra
+    if not isinstance(notes, dict):
+        raise TypeError("every variable is declared through variable()")
+    return str(notes[key])
