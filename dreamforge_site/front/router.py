@@ -1,0 +1,103 @@
+"""Which requests asyncio answers itself, and which go to Django."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+
+from dreamforge_site.api.errors import STATUS_BY_CODE, envelope
+from dreamforge_site.environment import is_loopback
+from dreamforge_site.front import bodies
+from dreamforge_site.front.bodies import Disconnected, Receive, Refusal, Scope, Send
+from dreamforge_site.front.bridge import Bridge
+from dreamforge_site.operations.requests import request_id_from
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = 1
+
+
+class Front:
+    def __init__(self, bridge: Bridge, *, loopback_only: bool) -> None:
+        self._bridge = bridge
+        self._loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        elif scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD"):
+            await _send_json(send, scope, 200, {"status": "ok"})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._guard(scope)
+            body = await bodies.read(scope, receive)
+            await self._bridge(scope, body, send)
+        except Refusal as refusal:
+            await _refuse(send, scope, refusal)
+        except Disconnected:
+            log.debug("client_disconnected", path=scope["path"])
+
+    def _guard(self, scope: Scope) -> None:
+        """Open authentication is for loopback, however the server was started."""
+        server = scope.get("server")
+        if self._loopback_only and server is not None and not is_loopback(server[0]):
+            message = "DF_AUTH is off: this service answers on loopback only."
+            raise Refusal("forbidden", message)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._bridge.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _refuse(send: Send, scope: Scope, refusal: Refusal) -> None:
+    request_id = _request_id(scope)
+    status = STATUS_BY_CODE[refusal.code]
+    log.info("request_refused", path=scope["path"], status=status, request_id=request_id)
+    content = envelope(refusal.code, refusal.message, {}, request_id)
+    # The rest of the body is still on its way: the connection cannot be used again.
+    extra = [(b"connection", b"close")]
+    if status == STATUS_BY_CODE["infra_unavailable"]:
+        extra.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+    await _send_json(send, scope, status, content, extra)
+
+
+async def _send_json(
+    send: Send,
+    scope: Scope,
+    status: int,
+    content: dict[str, Any],
+    extra: list[tuple[bytes, bytes]] | None = None,
+) -> None:
+    body = json.dumps(content).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", _request_id(scope).encode()),
+        *(extra or []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    payload = b"" if scope["method"] == "HEAD" else body
+    await send({"type": "http.response.body", "body": payload})
+
+
+def _request_id(scope: Scope) -> str:
+    """One id for one request, however often it is asked for."""
+    if "dreamforge.request_id" not in scope:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        scope["dreamforge.request_id"] = request_id_from(headers)
+    return str(scope["dreamforge.request_id"])
