@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from dreamforge_site.api.errors import ApiError, malformed
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -15,15 +17,6 @@ API_LIMIT_BYTES = 1_048_576
 PAGE_LIMIT_BYTES = 16_777_216
 ARRIVAL_TIMEOUT_S = 30.0
 API_PREFIXES = ("/v1/", "/openai/", "/hf/")
-
-
-class Refusal(Exception):
-    """The request ends here, with this code of the error table."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 class Disconnected(Exception):
@@ -44,7 +37,7 @@ async def read(scope: Scope, receive: Receive) -> bytes:
             return await _collect(receive, limit)
     except TimeoutError:
         message = f"The body did not arrive within {ARRIVAL_TIMEOUT_S:.0f} s; send it again."
-        raise Refusal("malformed_request", message) from None
+        raise malformed(message) from None
 
 
 async def _collect(receive: Receive, limit: int) -> bytes:
@@ -67,5 +60,5 @@ def _announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     return None
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal("payload_too_large", f"The body is larger than {limit} bytes.")
+def _too_large(limit: int) -> ApiError:
+    return ApiError("payload_too_large", f"The body is larger than {limit} bytes.")

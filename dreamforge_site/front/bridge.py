@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from dreamforge_site.front.bodies import Refusal, Scope, Send
+from dreamforge_site.api.errors import ApiError
+from dreamforge_site.front.bodies import Scope, Send
 
 Environ = dict[str, Any]
 Headers = list[tuple[bytes, bytes]]
@@ -46,7 +47,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, body: bytes, send: Send) -> None:
         if self._waiting >= WAITING_LIMIT:
-            raise Refusal("infra_unavailable", "The server is overloaded; try again in a moment.")
+            raise ApiError("infra_unavailable", "The server is overloaded; try again in a moment.")
         self._waiting += 1
         try:
             answer = await self._in_thread(self._run, environ_of(scope, body))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
-from dreamforge_site.api.errors import STATUS_BY_CODE, envelope
+from dreamforge_site.api import errors
+from dreamforge_site.api.errors import ApiError
 from dreamforge_site.environment import is_loopback
 from dreamforge_site.front import bodies
-from dreamforge_site.front.bodies import Disconnected, Receive, Refusal, Scope, Send
+from dreamforge_site.front.bodies import Disconnected, Receive, Scope, Send
 from dreamforge_site.front.bridge import Bridge
 from dreamforge_site.operations.requests import request_id_from
 
 log = structlog.get_logger(__name__)
-
-RETRY_AFTER_S = 1
 
 
 class Front:
@@ -40,8 +40,8 @@ class Front:
             self._guard(scope)
             body = await bodies.read(scope, receive)
             await self._bridge(scope, body, send)
-        except Refusal as refusal:
-            await _refuse(send, scope, refusal)
+        except ApiError as error:
+            await _refuse(send, scope, error)
         except Disconnected:
             log.debug("client_disconnected", path=scope["path"])
 
@@ -50,7 +50,7 @@ class Front:
         server = scope.get("server")
         if self._loopback_only and server is not None and not is_loopback(server[0]):
             message = "DF_AUTH is off: this service answers on loopback only."
-            raise Refusal("forbidden", message)
+            raise ApiError("forbidden", message)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -60,16 +60,14 @@ class Front:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _refuse(send: Send, scope: Scope, refusal: Refusal) -> None:
-    request_id = _request_id(scope)
-    status = STATUS_BY_CODE[refusal.code]
-    log.info("request_refused", path=scope["path"], status=status, request_id=request_id)
-    content = envelope(refusal.code, refusal.message, {}, request_id)
-    # The rest of the body is still on its way: the connection cannot be used again.
-    extra = [(b"connection", b"close")]
-    if status == STATUS_BY_CODE["infra_unavailable"]:
-        extra.append((b"retry-after", str(RETRY_AFTER_S).encode()))
-    await _send_json(send, scope, status, content, extra)
+async def _refuse(send: Send, scope: Scope, error: ApiError) -> None:
+    error.correlation_id = _request_id(scope)
+    log.info(
+        "request_refused", path=scope["path"], status=error.status, request_id=error.correlation_id
+    )
+    # The rest of the body may still be on its way: the connection cannot be used again.
+    extra = {"Connection": "close", **errors.headers(error)}
+    await _send_json(send, scope, error.status, errors.envelope(error), extra)
 
 
 async def _send_json(
@@ -77,7 +75,7 @@ async def _send_json(
     scope: Scope,
     status: int,
     content: dict[str, Any],
-    extra: list[tuple[bytes, bytes]] | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> None:
     body = json.dumps(content).encode()
     headers = [
@@ -86,7 +84,7 @@ async def _send_json(
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         (b"x-request-id", _request_id(scope).encode()),
-        *(extra or []),
+        *((name.lower().encode(), value.encode()) for name, value in (extra or {}).items()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     payload = b"" if scope["method"] == "HEAD" else body
