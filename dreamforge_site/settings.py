@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from datetime import timedelta
 from typing import Any
 
 import django_stubs_ext
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
-from dreamforge_site import databases, logs, secret_key
+from dreamforge_site import broker, databases, logs, queues, secret_key
 from dreamforge_site.environment import BASE_DIR, read
 
 django_stubs_ext.monkeypatch()  # lets admin classes and querysets name their model: ModelAdmin[Job]
@@ -90,6 +94,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Accounts
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["dreamforge_site.accounts.backends.ThrottledBackend"]
 PASSWORD_HASHERS = ["dreamforge_site.accounts.passwords.BcryptHasher"]
 BCRYPT_ROUNDS = ENVIRONMENT.bcrypt_rounds
 AUTH_PASSWORD_VALIDATORS = [
@@ -155,7 +160,7 @@ CORS_EXPOSE_HEADERS = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "dreamforge_site.accounts.authentication.BearerAuthentication",
-        "dreamforge_site.accounts.authentication.SessionAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
         "dreamforge_site.accounts.authentication.OpenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
@@ -168,7 +173,7 @@ REST_FRAMEWORK = {
         "dreamforge_site.api.parsers.StrictFormParser",
     ],
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "dreamforge_site.api.renderers.ContractJSONRenderer",
         "dreamforge_site.api.renderers.BrowsableRenderer",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dreamforge_site.api.renderers.Negotiation",
@@ -182,27 +187,71 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Dream Forge",
+    "DESCRIPTION": "Model downloads and SDXL images on your own GPUs. Every answer that is not 2xx "
+    "has one shape, `Error`; every answer carries `X-Request-Id`. Times are ISO 8601 in UTC with "
+    "microseconds. Unknown fields and query parameters are refused; bodies end at 1 MiB.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/v1",
+    # The browsable API's forms are no part of the contract.
+    "PARSER_WHITELIST": ["dreamforge_site.api.parsers.StrictJSONParser"],
+    "POSTPROCESSING_HOOKS": ["dreamforge_site.api.schema.complete"],
 }
 
 # Background work: the database holds the queue, Celery rings the bell (docs/adr)
-CELERY_BROKER_URL = (
-    ENVIRONMENT.broker_url.get_secret_value() if ENVIRONMENT.broker_url else "embedded"
+_broker = broker.parse(
+    ENVIRONMENT.broker_url.get_secret_value() if ENVIRONMENT.broker_url else None,
+    ENVIRONMENT.data_dir,
 )
+CELERY_BROKER_URL = _broker.url
+CELERY_BROKER_TRANSPORT_OPTIONS = _broker.options
+CELERY_BROKER_CONNECTION_TIMEOUT = broker.CONNECT_TIMEOUT_S
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage of its broker
+CELERY_TASK_PUBLISH_RETRY_POLICY = broker.publish_policy()
+CELERY_TASK_QUEUES = queues.DECLARED
+CELERY_TASK_DEFAULT_QUEUE = queues.IO
+CELERY_TASK_DEFAULT_EXCHANGE = queues.IO
+CELERY_TASK_DEFAULT_ROUTING_KEY = queues.IO
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = queues.ROUTES
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = False  # the job's lease, not the message, says who works on it
+CELERY_TASK_TRACK_STARTED = False
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = timedelta(days=1)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "housekeeping": {
+        "task": "dreamforge.housekeeping",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
+}
+# Dotted paths of functions without arguments that remove what has expired.
+HOUSEKEEPING = [
+    "dreamforge_site.tasks.clear_sessions",
+    "dreamforge_site.accounts.upkeep.purge",
+]
 
 # Files
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-_collected = (STATIC_ROOT / "staticfiles.json").exists()
+_collected = "collectstatic" in sys.argv or (STATIC_ROOT / "staticfiles.json").exists()
 # Images collect at build time; a checkout serves straight from the packages.
 WHITENOISE_USE_FINDERS = not _collected
+if not _collected:
+    with contextlib.suppress(OSError):  # WhiteNoise warns of a missing folder at every start
+        STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -239,4 +288,84 @@ USE_TZ = True
 USE_I18N = False
 
 LOGGING_CONFIG = None
-logs.configure(ENVIRONMENT)
+logs.configure(ENVIRONMENT, secrets=[SECRET_KEY])
+
+# Dotted paths of functions that return metric families, asked at each scrape of /metrics.
+METRIC_COLLECTORS = [
+    f"dreamforge_site.operations.collectors.{name}"
+    for name in ("build", "ready", "storage", "database", "processes")
+]
+
+# The admin's look
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Dream Forge",
+    "SITE_HEADER": "Dream Forge",
+    "SITE_SUBHEADER": "Models and images on your own GPUs",
+    "SITE_URL": "/v1/docs",
+    "SITE_ICON": lambda request: static("dreamforge/icon.svg"),
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "sizes": "any",
+            "href": lambda request: static("dreamforge/icon.svg"),
+        }
+    ],
+    "LOGIN": {"form": "dreamforge_site.accounts.forms.SignInForm"},
+    "COLORS": {
+        # Embers: the forge of the name.
+        "primary": {
+            "50": "oklch(97.8% .016 70)",
+            "100": "oklch(95.2% .037 70)",
+            "200": "oklch(90.0% .074 66)",
+            "300": "oklch(83.4% .122 60)",
+            "400": "oklch(75.2% .170 53)",
+            "500": "oklch(69.6% .190 47)",
+            "600": "oklch(58.5% .180 41)",
+            "700": "oklch(50.5% .160 38)",
+            "800": "oklch(43.0% .130 37)",
+            "900": "oklch(37.8% .105 37)",
+            "950": "oklch(26.0% .075 36)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": "Service",
+                "items": [
+                    {"title": "Overview", "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                    {"title": "API documentation", "icon": "api", "link": "/v1/docs"},
+                ],
+            },
+            {
+                "title": "Accounts",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Users",
+                        "icon": "person",
+                        "link": reverse_lazy("admin:accounts_user_changelist"),
+                        "permission": lambda request: request.user.has_perm("accounts.view_user"),
+                    },
+                    {
+                        "title": "Groups",
+                        "icon": "group",
+                        "link": reverse_lazy("admin:auth_group_changelist"),
+                        "permission": lambda request: request.user.has_perm("auth.view_group"),
+                    },
+                    {
+                        "title": "API keys",
+                        "icon": "key",
+                        "link": reverse_lazy("admin:accounts_apikey_changelist"),
+                    },
+                    {
+                        "title": "Sign-ins",
+                        "icon": "login",
+                        "link": reverse_lazy("admin:accounts_signin_changelist"),
+                    },
+                ],
+            },
+        ],
+    },
+}

@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 PREFIX = "DF_"
@@ -296,6 +301,17 @@ class Environment(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # Not resolve(): a link the operator made is the path the operator wants to see.
         return None if value is None else Path.cwd() / value.expanduser()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # `reading` merges the sources itself: one rule for plain, dotenv and _FILE values.
+        return (init_settings,)
 
     @property
     def in_production(self) -> bool:

@@ -1,0 +1,259 @@
+"""Users, groups, API keys and sign-ins in the admin.
+
+Nobody rises by editing: only a superuser hands out rights or touches a superuser. Keys and sign-ins
+are personal: staff see and end their own, superusers everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
+
+from dreamforge_site.accounts import clock, groups, keys, sign_ins
+from dreamforge_site.accounts.forms import NewApiKeyForm, UserForm
+from dreamforge_site.accounts.models import ApiKey, SignIn, User
+
+RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
+
+admin.site.unregister(Group)
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    form = UserForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "is_staff", "is_superuser", "is_active", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    readonly_fields = ("password_form", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password_form")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Rights", {"fields": RIGHTS}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
+    # Two lists side by side are wider than a laptop's screen.
+    filter_horizontal = ()
+    actions = ("deactivate",)
+
+    @admin.display(description="Password")
+    def password_form(self, user: User) -> SafeString:
+        return format_html(
+            '<a href="{}" class="text-primary-600 dark:text-primary-500">Set a new password</a>',
+            reverse("admin:auth_user_password_change", args=[user.pk]),
+        )
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        rights = () if is_superuser(request) else RIGHTS
+        return [*super().get_readonly_fields(request, obj), *rights]
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return [(name, {"fields": _without_password_form(options)}) for name, options in fieldsets]
+
+    @admin.action(description="Deactivate: sign out and refuse", permissions=["change"])
+    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        others = [u for u in users if u != request.user and self._may_touch(request, u)]
+        for user in others:
+            User.objects.filter(pk=user.pk).update(is_active=False)
+            sign_ins.end_all(user)
+            self.log_change(request, user, "Deactivated.")
+        self.message_user(request, f"{len(others)} deactivated.", messages.SUCCESS)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A user's sign-ins go with the user, though nobody deletes one alone."""
+        found, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return found, counts, lacking - {SignIn._meta.verbose_name}, protected
+
+    def _may_touch(self, request: HttpRequest, user: User | None) -> bool:
+        return user is None or not user.is_superuser or is_superuser(request)
+
+
+def _without_password_form(options: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(field for field in options["fields"] if field != "password_form")
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+    """The built-in groups belong to the code (groups.py); others are the operator's."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return _is_ours_to_edit(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return _is_ours_to_edit(obj) and super().has_delete_permission(request, obj)
+
+
+def _is_ours_to_edit(group: Group | None) -> bool:
+    return group is None or group.name not in groups.BUILT_IN
+
+
+class PersonalAdmin(ModelAdmin):  # type: ignore[misc]
+    """Rows that belong to a user: staff have their own, a superuser has everybody's."""
+
+    owner_field: str
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).select_related(self.owner_field)
+        return rows if is_superuser(request) else rows.filter(**{self.owner_field: request.user})
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_staff)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_view_permission(request, obj)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(PersonalAdmin):
+    owner_field = "owner"
+    form = NewApiKeyForm
+    list_display = (
+        "name",
+        "owner",
+        "key_prefix",
+        "key_scopes",
+        "state",
+        "last_used_at",
+        "expires_at",
+    )
+    autocomplete_fields = ("owner",)
+    search_fields = ("name", "prefix", "owner__username")
+    ordering = ("-created_at",)
+    fields = ("owner", "name", "scopes", "expires_at")
+    actions = ("revoke",)
+
+    @admin.display(description="Key")
+    def key_prefix(self, key: ApiKey) -> str:
+        return f"dfk_{key.prefix}_…"
+
+    @admin.display(description="Scopes")
+    def key_scopes(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    @display(description="State", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
+    def state(self, key: ApiKey) -> str:
+        return key.state(clock.now())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """For the list's actions; one key shows its facts, and none of them can be edited."""
+        return obj is None and self.has_view_permission(request)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        if obj is None:
+            return (
+                ["owner", "name", "scopes", "expires_at"]
+                if is_superuser(request)
+                else ["name", "scopes", "expires_at"]
+            )
+        return [
+            "name",
+            "owner",
+            "key_prefix",
+            "key_scopes",
+            "state",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "revoked_at",
+        ]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        one_way_on = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        context = {**one_way_on, **(extra_context or {})}
+        page: HttpResponse = super().add_view(request, form_url, context)
+        return page
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"owner": request.user.pk, **super().get_changeform_initial_data(request)}
+
+    def save_model(
+        self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool
+    ) -> None:
+        if not is_superuser(request):
+            obj.owner = request.user  # type: ignore[assignment]  # signed in: the admin let it pass
+        keys.seal(obj)
+        super().save_model(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The key goes into this page and nowhere else: a message would pass through a cookie."""
+        return TemplateResponse(
+            request,
+            "admin/accounts/apikey/made.html",
+            {**self.admin_site.each_context(request), "title": "API key made", "api_key": obj},
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @admin.action(description="Revoke: stop working at once", permissions=["change"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
+        revoked = [key for key in rows if keys.revoke(key)]
+        for key in revoked:
+            self.log_change(request, key, "Revoked.")
+        self.message_user(request, f"{len(revoked)} revoked.", messages.SUCCESS)
+
+
+@admin.register(SignIn)
+class SignInAdmin(PersonalAdmin):
+    """Where users are signed in through the API, with their refresh tokens behind it."""
+
+    owner_field = "user"
+    list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at")
+    fields = list_display
+    search_fields = ("user__username",)
+    ordering = ("-created_at",)
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """For the list's actions; a sign-in itself is only shown."""
+        return obj is None and self.has_view_permission(request)
+
+    @admin.action(description="Revoke: sign out there", permissions=["change"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[SignIn]) -> None:
+        revoked = [row for row in rows if sign_ins.revoke(row)]
+        for row in revoked:
+            self.log_change(request, row, "Revoked.")
+        self.message_user(request, f"{len(revoked)} revoked.", messages.SUCCESS)

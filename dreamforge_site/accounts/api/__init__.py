@@ -1,0 +1,1 @@
+"""`/v1/auth/…`: signing in and one's own API keys."""

@@ -1,0 +1,97 @@
+"""API keys: `dfk_<prefix>_<secret>`. The prefix finds the row, which holds the secret's hash."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils.crypto import constant_time_compare
+
+from dreamforge_site.accounts import clock, names, scopes, tokens
+from dreamforge_site.accounts.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from dreamforge_site.accounts.models import ApiKey, User
+
+MARK = "dfk_"
+PREFIX_LENGTH = 8
+NAME_LENGTH = 100
+SHAPE = re.compile(r"dfk_([0-9a-z]{8})_([0-9A-Za-z_-]{43})")
+# A busy key must not mean a write per request.
+LAST_USE_PRECISION = timedelta(minutes=1)
+
+
+def make(
+    owner: User, name: str, scope_names: Iterable[str], expires_at: datetime | None = None
+) -> ApiKey:
+    """A stored key whose `revealed` is the only copy of its text there will ever be."""
+    if not name.strip() or len(name) > NAME_LENGTH or "\0" in name:
+        raise InvalidInputError("name", f"A key's name takes 1 to {NAME_LENGTH} characters.")
+    if expires_at is not None and expires_at <= clock.now():
+        raise InvalidInputError("expires_at", "A key must expire in the future.")
+    key = ApiKey(owner=owner, name=name, scopes=scopes.parse(scope_names), expires_at=expires_at)
+    seal(key)
+    key.save(force_insert=True)
+    return key
+
+
+def seal(key: ApiKey) -> None:
+    """Give an unsaved key its secret."""
+    secret = tokens.new_secret()
+    alphabet = string.ascii_lowercase + string.digits
+    key.prefix = "".join(secrets.choice(alphabet) for _ in range(PREFIX_LENGTH))
+    key.digest = tokens.digest(secret)
+    key.revealed = f"{MARK}{key.prefix}_{secret}"
+
+
+def verify(text: str) -> ApiKey:
+    """The live key with this text and its owner, in one query; UnauthenticatedError otherwise."""
+    shape = SHAPE.fullmatch(text)
+    if shape is None:
+        raise UnauthenticatedError("This is not the form of an API key: dfk_<prefix>_<secret>.")
+    prefix, secret = shape.groups()
+    key = ApiKey.objects.select_related("owner").filter(prefix=prefix).first()
+    if key is None or not constant_time_compare(key.digest, tokens.digest(secret)):
+        raise UnauthenticatedError("The API key is not valid.")
+    state = key.state(clock.now())
+    if state != "live":
+        raise UnauthenticatedError(f"The API key is {state}; make a new one.")
+    if not key.owner.is_active:
+        raise UnauthenticatedError("The owner of the API key is deactivated.")
+    _note_use(key)
+    return key
+
+
+def revoke(key: ApiKey) -> bool:
+    """Whether this call ended the key; revoking one that is revoked changes nothing."""
+    return bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now()))
+
+
+def find(reference: str) -> ApiKey:
+    """The key an operator means by its prefix, with or without `dfk_`."""
+    prefix = reference.removeprefix(MARK).split("_")[0]
+    key = ApiKey.objects.select_related("owner").filter(prefix=prefix).first()
+    if key is None:
+        raise NotFoundError("No API key has this prefix; apikey_list shows them.")
+    return key
+
+
+def owner_named(username: str) -> User:
+    owner = User.objects.filter(name_key=names.key(username)).first()
+    if owner is None:
+        raise NotFoundError(f"No user is named {username!r}.")
+    return owner
+
+
+def _note_use(key: ApiKey) -> None:
+    now = clock.now()
+    stale = now - LAST_USE_PRECISION
+    if key.last_used_at is not None and key.last_used_at > stale:
+        return
+    # Conditional: of many parallel requests one writes.
+    ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lte=stale), pk=key.pk).update(
+        last_used_at=now
+    )
+    key.last_used_at = now

@@ -1,0 +1,24 @@
+"""`manage.py apikey_revoke PREFIX`: end a key at once."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from dreamforge_site.accounts import keys
+from dreamforge_site.accounts.command_line import readable_errors
+
+
+class Command(BaseCommand):
+    help = "Revoke an API key; doing it twice is no error."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("prefix", help="the eight characters that apikey_list shows")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with readable_errors():
+            key = keys.find(options["prefix"])
+        ended = keys.revoke(key)
+        self.stderr.write(f"{key} {'is revoked' if ended else 'was revoked before'}.")
