@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
+
+from dreamforge_site.api import failures
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("dreamforge_site.operations.urls")),
+    path("", include("dreamforge_site.api.urls")),
+    path("v1/auth/", include("dreamforge_site.accounts.api.urls")),
     path("admin/", admin.site.urls),
+    # Last: whatever else is under the API's prefixes gets the envelope, in debug mode too, and no
+    # redirect to an address with a slash.
+    re_path(r"^(?:v1|openai|hf)(?:/.*)?$", failures.not_found, name="unmatched"),
 ]
+
+handler400 = failures.bad_request
+handler403 = failures.permission_denied
+handler404 = failures.not_found
+handler500 = failures.server_error

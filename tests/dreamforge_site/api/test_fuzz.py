@@ -1,0 +1,88 @@
+"""A schema-driven fuzzer against the running server: what the document says is what happens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from dreamforge_site.environment import BASE_DIR
+from tests.live import ADMIN, StartSite
+
+pytestmark = pytest.mark.live
+
+COMMITTED = BASE_DIR / "docs/openapi/openapi.v1.json"
+SEED = "20261121"
+EXAMPLES = "15"
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+    "allow_header_conformance",
+)
+
+
+def test_open_development_service_keeps_its_document(live_sites: StartSite, tmp_path: Path) -> None:
+    site = live_sites(DF_AUTH="off")
+    assert fuzz(site.base_url, tmp_path, CHECKS) == documented_operations()
+
+
+def test_authenticated_service_keeps_its_document(live_sites: StartSite, tmp_path: Path) -> None:
+    site = live_sites(DF_AUTH="on", DF_ALLOW_REGISTRATION="true")
+    token = sign_in(site.base_url)
+    checks = (*CHECKS, "ignored_auth")
+    tested = fuzz(site.base_url, tmp_path, checks, f"--header=Authorization: Bearer {token}")
+    assert tested == documented_operations()
+
+
+def test_a_stranger_meets_what_the_document_says(live_sites: StartSite, tmp_path: Path) -> None:
+    site = live_sites(DF_AUTH="on")
+    assert fuzz(site.base_url, tmp_path, CHECKS) == documented_operations()
+
+
+def documented_operations() -> int:
+    paths = json.loads(COMMITTED.read_text(encoding="utf-8"))["paths"]
+    return sum(len(methods) for methods in paths.values())
+
+
+def sign_in(base_url: str) -> str:
+    name, password = ADMIN
+    answer = requests.post(
+        f"{base_url}/v1/auth/login", json={"username": name, "password": password}, timeout=30
+    )
+    return str(answer.json()["token"])
+
+
+def fuzz(base_url: str, folder: Path, checks: tuple[str, ...], *more: str) -> int:
+    """How many operations were tested; fails with the fuzzer's own report."""
+    report = folder / "report.json"
+    run = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            "run",
+            f"{base_url}/v1/schema",
+            f"--seed={SEED}",
+            f"--max-examples={EXAMPLES}",
+            f"--checks={','.join(checks)}",
+            f"--report-json-path={report}",
+            "--phases=examples,coverage,fuzzing",
+            "--generation-deterministic",
+            "--continue-on-failure",
+            "--no-color",
+            *more,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
+    return int(json.loads(report.read_text())["operations"]["tested"])
