@@ -231,6 +231,11 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "upkeep": {
+        "task": "jobs.upkeep",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "housekeeping": {
         "task": "dreamforge.housekeeping",
         "schedule": timedelta(hours=1),
@@ -242,6 +247,18 @@ HOUSEKEEPING = [
     "dreamforge_site.tasks.clear_sessions",
     "dreamforge_site.accounts.upkeep.purge",
 ]
+
+# The job engine. A job type is a dotted path, so that `jobs` imports no other app.
+JOB_TYPES = ["jobs.selftest.KIND"]
+JOB_TIMEOUT_S = ENVIRONMENT.job_timeout_s
+JOB_MAX_ATTEMPTS = ENVIRONMENT.job_max_attempts
+JOB_MAX_QUEUED_PER_USER = ENVIRONMENT.job_max_queued
+IDEMPOTENCY_TTL_S = ENVIRONMENT.idempotency_ttl_s
+RETENTION_JOBS_DAYS = ENVIRONMENT.retention_jobs_days
+RETENTION_JOBS_COUNT = ENVIRONMENT.retention_jobs_count
+RETENTION_EVENTS_DAYS = ENVIRONMENT.retention_events_days
+# What a view may hand to a coroutine of the web's front.
+HANDOFFS = {"stream": "jobs.watching.streams.serve", "wait": "jobs.watching.waits.serve"}
 
 # Files
 STATIC_URL = "static/"

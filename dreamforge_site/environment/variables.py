@@ -245,6 +245,41 @@ class Environment(BaseSettings):
     job_max_attempts: int = images(
         3, takes="a number from 1 to 20", does="Starts a job gets before it is dead.", ge=1, le=20
     )
+    job_max_queued: int = images(
+        10_000,
+        takes="a number from 0 to 1000000, 0 for no limit",
+        does="Jobs one user may have waiting; more are answered 429.",
+        ge=0,
+        le=1_000_000,
+    )
+    idempotency_ttl_s: int = images(
+        86_400,
+        takes="seconds from 60 to 2592000",
+        does="How long an `Idempotency-Key` is remembered.",
+        ge=60,
+        le=2_592_000,
+    )
+    retention_jobs_days: int = images(
+        90,
+        takes="days from 0 to 36500, 0 for ever",
+        does="How long ended jobs are kept, with their events and artifacts.",
+        ge=0,
+        le=36_500,
+    )
+    retention_jobs_count: int = images(
+        0,
+        takes="a number from 0 to 100000000, 0 for no limit",
+        does="How many ended jobs are kept; the oldest go first.",
+        ge=0,
+        le=100_000_000,
+    )
+    retention_events_days: int = images(
+        14,
+        takes="days from 0 to 36500, 0 for ever",
+        does="How long the progress lines of ended jobs are kept.",
+        ge=0,
+        le=36_500,
+    )
     runner: Literal["auto", "sdxl", "fake"] = images(
         "auto", takes="auto, sdxl or fake", does="Engine that draws."
     )

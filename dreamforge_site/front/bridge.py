@@ -45,15 +45,24 @@ class Bridge:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="django")
         self._waiting = 0
 
-    async def __call__(self, scope: Scope, body: bytes, send: Send) -> None:
+    async def ask(self, scope: Scope, body: bytes) -> Answer:
+        """What Django says to the request."""
         if self._waiting >= WAITING_LIMIT:
             raise ApiError("infra_unavailable", "The server is overloaded; try again in a moment.")
         self._waiting += 1
         try:
-            answer = await self._in_thread(self._run, environ_of(scope, body))
-            await self._send(answer, send)
+            answer: Answer = await self._in_thread(self._run, environ_of(scope, body))
         finally:
             self._waiting -= 1
+        return answer
+
+    async def give(self, answer: Answer, send: Send) -> None:
+        start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        await send(start)
+        if answer.body is None:
+            await self._send_stream(answer.stream, send)
+        else:
+            await send({"type": "http.response.body", "body": answer.body})
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -69,14 +78,6 @@ class Bridge:
         finally:
             _close(response)
         return answer
-
-    async def _send(self, answer: Answer, send: Send) -> None:
-        start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        await send(start)
-        if answer.body is None:
-            await self._send_stream(answer.stream, send)
-        else:
-            await send({"type": "http.response.body", "body": answer.body})
 
     async def _send_stream(self, stream: Iterable[bytes], send: Send) -> None:
         chunks = iter(stream)

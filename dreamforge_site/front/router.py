@@ -11,9 +11,10 @@ import structlog
 from dreamforge_site.api import errors
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.environment import is_loopback
-from dreamforge_site.front import bodies
+from dreamforge_site.front import bodies, handoffs
 from dreamforge_site.front.bodies import Disconnected, Receive, Scope, Send
 from dreamforge_site.front.bridge import Bridge
+from dreamforge_site.front.handoffs import Exchange
 from dreamforge_site.operations.requests import request_id_from
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,12 @@ class Front:
         try:
             self._guard(scope)
             body = await bodies.read(scope, receive)
-            await self._bridge(scope, body, send)
+            answer = await self._bridge.ask(scope, body)
+            handoff = handoffs.find(answer)
+            if handoff is None:
+                await self._bridge.give(answer, send)
+            else:
+                await handoffs.serve(handoff, Exchange(scope, receive, send, self._bridge))
         except ApiError as error:
             await _refuse(send, scope, error)
         except Disconnected:

@@ -1,0 +1,91 @@
+"""The examples that the OpenAPI document shows for jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+_ID = "3f1c2f3e-8a54-4d0b-9f0e-5b7b6d0f3a11"
+_CREATED_AT = "2026-11-20T09:00:00.000000Z"
+_STARTED_AT = "2026-11-20T09:00:00.041210Z"
+_LINE = (
+    '{"job_id":"3f1c2f3e-8a54-4d0b-9f0e-5b7b6d0f3a11","seq":4,"ts":"2026-11-20T09:00:00.052000Z",'
+    '"level":"info","code":"progress","message":"","item_index":0,"progress":0.25,"overall":0.25,'
+    '"stage":"run"}'
+)
+_SUMMARY: dict[str, Any] = {
+    "id": _ID,
+    "type": "selftest",
+    "status": "running",
+    "queue": "io",
+    "priority": 0,
+    "created_at": _CREATED_AT,
+    "updated_at": "2026-11-20T09:00:00.052000Z",
+    "started_at": _STARTED_AT,
+    "finished_at": None,
+    "attempts": 1,
+    "max_attempts": 3,
+    "progress": 0.25,
+    "summary": {"count": 1, "completed": 0},
+    "error_code": "",
+    "error_message": "",
+}
+
+
+def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[status])
+
+
+CREATE = OpenApiExample(
+    "A self-test", value={"type": "selftest", "items": 2, "ticks": 4}, request_only=True
+)
+CREATED = _answer(
+    "The job",
+    {"job": {"id": _ID, "status": "queued", "type": "selftest", "created_at": _CREATED_AT}},
+    "202",
+)
+SUMMARY = _answer("A running job", _SUMMARY)
+JOB = _answer(
+    "A running job",
+    {
+        **_SUMMARY,
+        "params": {"items": 1, "ticks": 4, "tick_ms": 0},
+        "model": None,
+        "steps": [
+            {"name": "run", "status": "running", "started_at": _STARTED_AT, "finished_at": None}
+        ],
+        "place": None,
+        "requeued_from": None,
+        "request_id": "9b1d0c5e7f3a4d2b8c6e0f1a2b3c4d5e",
+    },
+)
+REQUEUE = OpenApiExample("With fewer items", value={"params": {"items": 1}}, request_only=True)
+PROGRESS = _answer(
+    "A quarter done",
+    {
+        "progress": 0.25,
+        "status": "running",
+        "items": [{"item_index": 0, "progress": 0.25}],
+        "stages": [{"name": "run", "weight": 1.0, "progress": 0.25}],
+    },
+)
+LOG = _answer("One line", _LINE + "\n")
+STREAM = _answer("One event", f"id: 4\nevent: progress\ndata: {_LINE}\n\n")
+QUEUES = _answer(
+    "Two queues",
+    {
+        "queues": [
+            {"name": "gpu", "paused": False, "reason": "", "depth": 3, "running": 1, "workers": []},
+            {
+                "name": "io",
+                "paused": True,
+                "reason": "disk",
+                "depth": 0,
+                "running": 0,
+                "workers": [],
+            },
+        ]
+    },
+)
+PAUSE = OpenApiExample("With a reason", value={"reason": "New disk"}, request_only=True)

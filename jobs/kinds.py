@@ -1,0 +1,68 @@
+"""The job types: a table of dotted paths (settings.JOB_TYPES), so that `jobs` imports no other app.
+
+A kind is plain data that the web process can load. What does the work is named by a dotted path
+and imported only in a worker.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from jobs.errors import InvalidParams, UnknownType
+
+Params = dict[str, Any]
+QUEUES = ("gpu", "io")
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    queue: str
+    serializer: str  # dotted path of the REST serializer of its parameters
+    executor: str  # dotted path of a Callable[[Run], dict | None]
+    steps: tuple[str, ...] = ("run",)
+    stages: Mapping[str, float] = field(default_factory=lambda: {"run": 1.0})
+    permission: str = ""  # a Django permission; empty: any signed-in caller
+    staff_only: bool = False
+    max_attempts: int | None = None  # None: settings.JOB_MAX_ATTEMPTS
+    timeout_s: int | None = None  # None: settings.JOB_TIMEOUT_S
+    item_count: Callable[[Params], int] = lambda _params: 1
+    model_id: Callable[[Params], uuid.UUID | None] = lambda _params: None
+
+
+@cache
+def table() -> dict[str, Kind]:
+    kinds = [import_string(path) for path in settings.JOB_TYPES]
+    return {kind.name: kind for kind in kinds}
+
+
+def get(name: str) -> Kind:
+    kind = table().get(name)
+    if kind is None:
+        known = ", ".join(sorted(table()))
+        raise UnknownType(
+            f"There is no job type {name!r}; known: {known}.",
+            details={"fields": {"type": [f"Not one of: {known}."]}},
+        )
+    return kind
+
+
+def names_for(queue: str) -> tuple[str, ...]:
+    return tuple(kind.name for kind in table().values() if kind.queue == queue)
+
+
+def parse(kind: Kind, given: Mapping[str, Any]) -> Params:
+    """The parameters as JSON keeps them, or InvalidParams with every field that is wrong."""
+    serializer = import_string(kind.serializer)(data=dict(given))
+    unknown = {name: ["Unknown field."] for name in given if name not in serializer.fields}
+    if unknown or not serializer.is_valid():
+        raise InvalidParams(unknown or serializer.errors)
+    params: Params = serializer.to_representation(serializer.validated_data)
+    return params

@@ -1,0 +1,253 @@
+"""Facts about background work. `lifecycle` alone writes a job's status, `events` its history."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from jobs.states import TERMINAL, State
+
+SCHEMA_VERSION = 1
+STATE_CHOICES = [(state.value, state.value) for state in State]
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, user: Any) -> JobQuerySet:
+        """Staff see every job, others their own."""
+        return self if user.is_staff else self.filter(owner=user)
+
+    def dead(self) -> JobQuerySet:
+        """Used up their attempts, and nobody has requeued or discarded them yet."""
+        return self.filter(dead_at__isnull=False, dead_resolved_at__isnull=True)
+
+
+class Job(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    type = models.CharField(max_length=64)
+    queue = models.CharField(max_length=16)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    params = models.JSONField(default=dict)
+    summary = models.JSONField(default=dict)
+    schema_version = models.PositiveSmallIntegerField(default=SCHEMA_VERSION)
+    request_id = models.CharField(max_length=128, blank=True)
+    requeued_from = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="requeued_as"
+    )
+
+    status = models.CharField(max_length=16, choices=STATE_CHOICES, default=State.QUEUED)
+    priority = models.SmallIntegerField(default=0)
+    # For whom the job counts when shares are dealt: the owner's id, empty for the service itself.
+    share = models.CharField(max_length=36, blank=True)
+    model_id = models.UUIDField(null=True)  # no foreign key: history outlives a removed model
+    attempts = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    error_code = models.CharField(max_length=32, blank=True)
+    error_message = models.TextField(blank=True)
+    error_detail = models.TextField(blank=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    dead_at = models.DateTimeField(null=True)
+    dead_resolved_at = models.DateTimeField(null=True)
+
+    # The lease. `claim` is the fencing token: every claim takes the next number, and a write that
+    # names an older one changes nothing. `beat` grows while the holder lives; others judge a lease
+    # by whether it still grows, so that no clock has to be right.
+    claim = models.PositiveIntegerField(default=0)
+    beat = models.PositiveBigIntegerField(default=0)
+    lease_holder = models.CharField(max_length=200, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+
+    last_seq = models.PositiveIntegerField(default=0)
+    progress = models.FloatField(default=0.0)
+    progress_state = models.JSONField(default=dict)
+
+    available_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            # The claim: best priority, then an owner's oldest available job.
+            models.Index(
+                fields=["queue", "status", "-priority", "share", "available_at"], name="job_claim"
+            ),
+            # Lists by owner and for all, newest first, with and without a status.
+            models.Index(fields=["owner", "-created_at", "-id"], name="job_by_owner"),
+            models.Index(fields=["-created_at", "-id"], name="job_by_age"),
+            models.Index(fields=["status", "-created_at", "-id"], name="job_by_status"),
+            models.Index(fields=["type", "-created_at", "-id"], name="job_by_type"),
+            models.Index(fields=["dead_at"], name="job_dead", condition=Q(dead_at__isnull=False)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=[state.value for state in State]), name="job_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[s.value for s in TERMINAL]) | Q(finished_at__isnull=False),
+                name="job_terminal_has_end",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=State.RUNNING) | ~Q(lease_holder=""),
+                name="job_running_has_holder",
+            ),
+            models.CheckConstraint(
+                condition=Q(progress__gte=0.0) & Q(progress__lte=1.0), name="job_progress_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(attempts__lte=F("max_attempts")), name="job_attempts_bounded"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class Step(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=64)
+    position = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16, choices=STATE_CHOICES, default=State.QUEUED)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["job", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "name"], name="step_unique"),
+            models.CheckConstraint(
+                condition=Q(status__in=[state.value for state in State]), name="step_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(models.Model):
+    """One line of a job's history. `seq` counts 1, 2, 3… within its job, with no gap."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    ts = models.DateTimeField(default=timezone.now)
+    level = models.CharField(max_length=8, default="info")
+    code = models.CharField(max_length=32)
+    message = models.TextField(blank=True)
+    payload = models.JSONField(default=dict)
+    step = models.ForeignKey(Step, null=True, on_delete=models.SET_NULL, related_name="+")
+    item_index = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ["job", "seq"]
+        constraints = [models.UniqueConstraint(fields=["job", "seq"], name="event_seq_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.code}"
+
+
+class Artifact(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="artifacts")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="artifacts")
+    item_index = models.PositiveIntegerField()
+    s3_key = models.CharField(max_length=512, unique=True)
+    format = models.CharField(max_length=8)
+    content_type = models.CharField(max_length=64)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    seed = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["job", "item_index"]
+        constraints = [
+            # A retry replaces an item's artifact; it can never add a second one.
+            models.UniqueConstraint(fields=["job", "step", "item_index"], name="artifact_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.s3_key
+
+
+class Turn(models.Model):
+    """Whose turn it is: within a priority the share served longest ago comes first."""
+
+    queue = models.CharField(max_length=16)
+    share = models.CharField(max_length=36, blank=True)
+    served = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "share"], name="turn_unique")]
+        indexes = [models.Index(fields=["queue", "served"], name="turn_order")]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.share}"
+
+
+class Queue(models.Model):
+    """An operator's word on a queue. A queue without a row is open."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    paused = models.BooleanField(default=False)
+    reason = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Worker(models.Model):
+    """A worker process that looks for work. `beat` grows while it lives."""
+
+    id = models.CharField(max_length=200, primary_key=True)
+    queue = models.CharField(max_length=16)
+    slots = models.PositiveSmallIntegerField(default=1)
+    devices = models.JSONField(default=list)
+    warm_models = models.JSONField(default=list)
+    version = models.CharField(max_length=32, blank=True)
+    stopping = models.BooleanField(default=False)
+    beat = models.PositiveBigIntegerField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a request that may be sent again. Neither key nor body is kept, only
+    their hashes."""
+
+    caller = models.CharField(max_length=64)
+    scope = models.CharField(max_length=64)
+    key_hash = models.CharField(max_length=64)
+    body_hash = models.CharField(max_length=64)
+    taken_by = models.CharField(max_length=32)
+    status = models.PositiveSmallIntegerField(default=0)
+    answer = models.JSONField(default=dict)
+    location = models.CharField(max_length=200, blank=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["caller", "scope", "key_hash"], name="idempotency_unique"
+            )
+        ]
+        indexes = [models.Index(fields=["expires_at"], name="idempotency_expiry")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key_hash[:8]}"

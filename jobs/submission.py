@@ -1,0 +1,144 @@
+"""Creating, canceling and requeueing jobs: what every door (API, admin, command) calls."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import bell, claims, kinds, lifecycle
+from jobs.errors import InvalidParams, InvalidState, NotAllowed, QueueFull
+from jobs.kinds import Kind
+from jobs.models import Event, Job, Step
+from jobs.states import TERMINAL, State
+
+PRIORITY_RANGE = (-100, 100)
+FULL_RETRY_AFTER_S = 30
+
+
+def submit(
+    type_name: str,
+    params: Mapping[str, Any],
+    owner: AbstractBaseUser | None,
+    *,
+    priority: int = 0,
+    requeued_from: Job | None = None,
+) -> Job:
+    """Check, store and announce a job. It is safe once this returns and the transaction commits."""
+    kind = kinds.get(type_name)
+    _check_permission(kind, owner)
+    _check_priority(priority, owner)
+    parsed = kinds.parse(kind, params)
+    with transaction.atomic():
+        _check_room(owner)
+        job = _store(kind, parsed, owner, priority, requeued_from)
+        transaction.on_commit(lambda: bell.ring(kind.queue))
+    return job
+
+
+def cancel(job: Job) -> None:
+    """queued → canceled at once; running: its worker is asked to stop; ended: InvalidState."""
+    if lifecycle.cancel_queued(job.id) or lifecycle.request_cancel(job.id):
+        return
+    status = Job.objects.values_list("status", flat=True).get(id=job.id)
+    if status in TERMINAL:
+        raise InvalidState(f"The job is {status}; only a queued or running job can be canceled.")
+    # Running with a cancel already asked for, or requeued between the two tries.
+    if status == State.QUEUED:
+        cancel(job)
+
+
+def requeue(
+    job: Job, owner: AbstractBaseUser | None = None, params: Mapping[str, Any] | None = None
+) -> Job:
+    """A new job with the same (or edited) parameters; the old one keeps its history."""
+    if job.status not in (State.FAILED, State.CANCELED):
+        raise InvalidState(f"The job is {job.status}; only a failed or canceled one is requeued.")
+    with transaction.atomic():
+        again = submit(
+            job.type,
+            job.params if params is None else params,
+            owner or job.owner,
+            priority=job.priority,
+            requeued_from=job,
+        )
+        resolve_dead(job.id)
+    return again
+
+
+def resolve_dead(job_id: uuid.UUID) -> bool:
+    """Take a job off the dead-letter list: it was requeued, or an operator gave it up."""
+    unresolved = Job.objects.dead().filter(id=job_id)
+    return bool(unresolved.update(dead_resolved_at=timezone.now()))
+
+
+def _store(
+    kind: Kind,
+    params: dict[str, Any],
+    owner: AbstractBaseUser | None,
+    priority: int,
+    requeued_from: Job | None,
+) -> Job:
+    share = str(owner.pk) if owner else ""
+    job = Job.objects.create(
+        type=kind.name,
+        queue=kind.queue,
+        owner_id=owner.pk if owner else None,
+        share=share,
+        params=params,
+        priority=priority,
+        model_id=kind.model_id(params),
+        max_attempts=kind.max_attempts or settings.JOB_MAX_ATTEMPTS,
+        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        requeued_from=requeued_from,
+        summary={"count": kind.item_count(params), "completed": 0},
+        last_seq=1,
+    )
+    Step.objects.bulk_create(
+        Step(job=job, name=name, position=position) for position, name in enumerate(kind.steps)
+    )
+    Event.objects.create(
+        job=job,
+        seq=1,
+        code="job.queued",
+        message="The job is queued.",
+        payload={"queue": job.queue},
+    )
+    claims.ensure_turn(kind.queue, share)
+    return job
+
+
+def _check_permission(kind: Kind, owner: AbstractBaseUser | None) -> None:
+    if owner is None:
+        return  # the service itself: a schedule or a command of the operator
+    if kind.staff_only and not getattr(owner, "is_staff", False):
+        raise NotAllowed(f"Jobs of type {kind.name!r} are for staff.")
+    if kind.permission and not owner.has_perm(kind.permission):  # type: ignore[attr-defined]
+        raise NotAllowed(f"Jobs of type {kind.name!r} need the permission {kind.permission}.")
+
+
+def _check_priority(priority: int, owner: AbstractBaseUser | None) -> None:
+    low, high = PRIORITY_RANGE
+    if not low <= priority <= high:
+        raise InvalidParams({"priority": [f"Takes a number from {low} to {high}."]})
+    if priority > 0 and owner is not None and not getattr(owner, "is_staff", False):
+        raise InvalidParams({"priority": ["Only staff may go before others; takes 0 or less."]})
+
+
+def _check_room(owner: AbstractBaseUser | None) -> None:
+    """One caller cannot fill the queue for all. Counting stops at the limit."""
+    limit = settings.JOB_MAX_QUEUED_PER_USER
+    if owner is None or not limit:
+        return
+    mine = Job.objects.filter(owner_id=owner.pk, status=State.QUEUED)
+    if mine[:limit].count() >= limit:
+        raise QueueFull(
+            f"You have {limit} jobs waiting; wait for some to finish or cancel them.",
+            FULL_RETRY_AFTER_S,
+        )

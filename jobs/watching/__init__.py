@@ -1,0 +1,1 @@
+"""Following jobs as they happen: one reader a process, any number of listeners in memory."""
