@@ -6,4 +6,5 @@ class SiteConfig(AppConfig):
     verbose_name = "Dream Forge"
 
     def ready(self) -> None:
-        from dreamforge_site import checks  # noqa: F401  registers the boot checks
+        # Registers the boot checks, and the Celery app that every task is sent through.
+        from dreamforge_site import celery, checks  # noqa: F401

@@ -1,0 +1,82 @@
+"""A worker process: Celery on one queue, with threads.
+
+Threads suffice because what is heavy runs in child processes (the GPU's) or waits for the network.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import uuid
+import warnings
+from types import FrameType
+from typing import Any
+
+import structlog
+from celery.apps.worker import Worker
+from celery.exceptions import SecurityWarning
+from celery.worker import state
+
+from dreamforge_site import queues
+from dreamforge_site.celery import app
+from dreamforge_site.environment import Environment
+from dreamforge_site.operations import tracing, worker_http
+
+IO_CONCURRENCY = 4
+EX_OK = 0
+HARD_EXIT_STATUS = 1
+
+log = structlog.get_logger(__name__)
+
+
+class QueueWorker(Worker):
+    """Celery's worker with our stop signals: the first lets tasks finish, the second does not."""
+
+    def install_platform_tweaks(self, worker: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _finish)
+
+
+def default_concurrency(queue: str, environment: Environment) -> int:
+    """A GPU does one thing at a time: as many tasks as devices are named."""
+    if queue == queues.GPU:
+        return len(environment.gpu_devices) or 1
+    return IO_CONCURRENCY
+
+
+def run(queue: str, concurrency: int) -> int:
+    """Work until told to stop; an absent broker is waited for. The exit status of the process."""
+    tracing.start(f"worker-{queue}")
+    worker_http.start_if_configured()
+    # It warns root of pickled messages; ours are JSON and nothing else is accepted.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    worker = QueueWorker(
+        app=app,
+        hostname=f"{queue}-{os.getpid()}-{uuid.uuid4().hex[:6]}@{socket.gethostname()}",
+        queues=[queue],
+        pool_cls="threads",
+        concurrency=concurrency,
+        optimization="fair",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    log.info("worker_started", queue=queue, concurrency=concurrency)
+    worker.start()
+    log.info("worker_stopped", queue=queue)
+    return int(worker.exitcode or 0)
+
+
+def _finish(number: int, frame: FrameType | None) -> None:
+    """Take no more tasks, finish the running ones; a second signal ends the process at once."""
+    for again in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(again, _end_now)
+    log.info("worker_stopping", signal=signal.Signals(number).name)
+    state.should_stop = EX_OK  # type: ignore[assignment]  # the stubs know only its first value
+
+
+def _end_now(number: int, frame: FrameType | None) -> None:
+    # Threads cannot be stopped; their children die with this process and leases run out.
+    os._exit(HARD_EXIT_STATUS)
