@@ -43,7 +43,9 @@ def configure(environment: Environment, secrets: Iterable[str] = ()) -> None:
     )
     redactor = Redactor([*known_secrets(environment), *secrets])
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(LineFormatter(redactor, as_text, colors=stream.isatty()))
+    # A child of the supervisor writes to a pipe that ends on a terminal.
+    colors = stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+    handler.setFormatter(LineFormatter(redactor, as_text, colors))
     root = logging.getLogger()
     for old in [h for h in root.handlers if isinstance(h.formatter, LineFormatter)]:
         root.removeHandler(old)

@@ -26,6 +26,7 @@ from dreamforge_site.operations import tracing, worker_http
 from jobs import worker as jobs_worker
 
 IO_CONCURRENCY = 4
+BELL_THREADS = 2
 EX_OK = 0
 HARD_EXIT_STATUS = 1
 GRACE_S = 8.0  # less than the supervisor waits before it kills
@@ -66,14 +67,14 @@ def run(queue: str, concurrency: int) -> int:
         hostname=f"{queue}-{os.getpid()}-{uuid.uuid4().hex[:6]}@{socket.gethostname()}",
         queues=[queue],
         pool_cls="threads",
-        concurrency=1,
+        concurrency=BELL_THREADS,
         optimization="fair",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
     )
-    # Celery's own thread only hears the bell; the slots that run jobs are the engine's.
+    # Celery's own threads hear the bell and keep house; the slots that run jobs are the engine's.
     slots = jobs_worker.begin(queue, devices(queue, concurrency, settings.ENVIRONMENT), __version__)
     log.info("worker_started", queue=queue, concurrency=concurrency)
     worker.start()
@@ -86,6 +87,7 @@ def _finish(number: int, frame: FrameType | None) -> None:
     """Take no more tasks, finish the running ones; a second signal ends the process at once."""
     for again in (signal.SIGTERM, signal.SIGINT):
         signal.signal(again, _end_now)
+    log.info("worker_stopping", signal=signal.Signals(number).name)
     log.info("worker_stopping", signal=signal.Signals(number).name)
     state.should_stop = EX_OK  # type: ignore[assignment]  # the stubs know only its first value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dreamforge_site import secret_key
+from dreamforge_site.environment import EnvironmentProblems
 
 pytestmark = pytest.mark.pure
 
@@ -33,3 +35,23 @@ def test_racing_processes_agree_on_one_key_and_leave_nothing_else(tmp_path: Path
         keys = set(pool.map(secret_key.ensure, [path] * 16))
     assert keys == {path.read_text()}
     assert [entry.name for entry in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_folder_that_cannot_be_made_is_one_readable_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EnvironmentProblems) as caught:
+        secret_key.ensure(tmp_path / "file" / "secret_key")
+    assert len(caught.value.lines) == 1
+    assert caught.value.lines[0].startswith("DF_DATA_DIR: cannot keep")
+
+
+def test_disk_that_takes_no_key_keeps_no_half_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dreamforge_site.secret_key.os.fsync", full)
+    with pytest.raises(EnvironmentProblems):
+        secret_key.ensure(tmp_path / "secret_key")
+    assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
+
+import boto3
 
 from tests.services.process import ServerProcess
 
@@ -21,6 +25,7 @@ class S3Server(ServerProcess):
         self.secret_key = secrets.token_hex(16)
         self._buckets = self.folder / "buckets"
         self._buckets.mkdir()
+        self._made: set[str] = set()
 
     @property
     def endpoint(self) -> str:
@@ -34,7 +39,6 @@ class S3Server(ServerProcess):
             *("--auth-key", f"{self.access_key},{self.secret_key}"),
             *("--config", ""),
             *("--cache-dir", str(self.folder / "cache")),
-            *("--dir-cache-time", "0s"),  # a bucket is a folder, and may be made at any time
         ]
 
     def answers(self) -> bool:
@@ -50,7 +54,10 @@ class S3Server(ServerProcess):
 
     def settings(self, bucket: str) -> dict[str, str]:
         """The DF_ variables that store artifacts in `bucket`, which is made if need be."""
-        (self._buckets / bucket).mkdir(exist_ok=True)
+        if bucket not in self._made:
+            with contextlib.closing(self._client()) as client:
+                client.create_bucket(Bucket=bucket)
+            self._made.add(bucket)
         return {
             "DF_STORAGE": "s3",
             "DF_S3_ENDPOINT": self.endpoint,
@@ -58,3 +65,12 @@ class S3Server(ServerProcess):
             "DF_S3_SECRET_KEY": self.secret_key,
             "DF_S3_BUCKET": bucket,
         }
+
+    def _client(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )

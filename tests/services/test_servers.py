@@ -95,12 +95,11 @@ def test_s3_keeps_an_object(s3_server: S3Server) -> None:
 
 @pytest.mark.pure
 def test_s3_has_a_bucket_as_soon_as_it_is_asked_for(s3_server: S3Server) -> None:
-    with _bucket(s3_server, s3_server.secret_key) as bucket:
-        bucket.put_object(Key="a", Body=b"")
-    s3_server.settings("later")
+    with _bucket(s3_server, s3_server.secret_key, "earlier") as bucket:
+        bucket.put_object(Key="one", Body=b"")
     with _bucket(s3_server, s3_server.secret_key, "later") as bucket:
-        bucket.put_object(Key="a", Body=b"kept")
-        assert bucket.Object("a").get()["Body"].read() == b"kept"
+        bucket.put_object(Key="two", Body=b"kept")
+        assert bucket.Object("two").get()["Body"].read() == b"kept"
 
 
 @pytest.mark.pure
