@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -97,7 +98,7 @@ class Pulling(RuleBasedStateMachine):
             data.draw(st.sampled_from(sorted(self.held.values(), key=str))).job_id
         )
         execution.abandon(Job.objects.get(id=lease.job_id), lease)
-        Job.objects.filter(id=lease.job_id).update(available_at=lifecycle.timezone.now())
+        Job.objects.filter(id=lease.job_id).update(available_at=timezone.now())
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -137,8 +138,8 @@ class Pulling(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, working on ends every job."""
-        for lease in self.held.values():
-            assert lifecycle.succeed(lease)
+        for held in self.held.values():
+            assert lifecycle.succeed(held)
         while lease := claims.next_lease("io", "last", TYPES):
             assert lifecycle.succeed(lease)
         assert not Job.objects.exclude(status__in=TERMINAL).exists()
