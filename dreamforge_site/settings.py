@@ -251,12 +251,18 @@ HOUSEKEEPING = [
 # The job engine. A job type is a dotted path, so that `jobs` imports no other app.
 JOB_TYPES = ["jobs.selftest.KIND"]
 JOB_TIMEOUT_S = ENVIRONMENT.job_timeout_s
+# A worker that shows no sign of life for so long has lost its jobs; others start them again.
+JOB_LEASE_S = 15.0
 JOB_MAX_ATTEMPTS = ENVIRONMENT.job_max_attempts
 JOB_MAX_QUEUED_PER_USER = ENVIRONMENT.job_max_queued
 IDEMPOTENCY_TTL_S = ENVIRONMENT.idempotency_ttl_s
 RETENTION_JOBS_DAYS = ENVIRONMENT.retention_jobs_days
 RETENTION_JOBS_COUNT = ENVIRONMENT.retention_jobs_count
+RETENTION_ARTIFACTS_DAYS = ENVIRONMENT.retention_artifacts_days
+RETENTION_ARTIFACTS_COUNT = ENVIRONMENT.retention_artifacts_count
 RETENTION_EVENTS_DAYS = ENVIRONMENT.retention_events_days
+RETENTION_WEBHOOKS_DAYS = ENVIRONMENT.retention_webhooks_days
+WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_networks
 # What a view may hand to a coroutine of the web's front.
 HANDOFFS = {"stream": "jobs.watching.streams.serve", "wait": "jobs.watching.waits.serve"}
 
@@ -309,8 +315,11 @@ logs.configure(ENVIRONMENT, secrets=[SECRET_KEY])
 
 # Dotted paths of functions that return metric families, asked at each scrape of /metrics.
 METRIC_COLLECTORS = [
-    f"dreamforge_site.operations.collectors.{name}"
-    for name in ("build", "ready", "storage", "database", "processes")
+    *(
+        f"dreamforge_site.operations.collectors.{name}"
+        for name in ("build", "ready", "storage", "database", "processes")
+    ),
+    "jobs.metrics.collect",
 ]
 
 # The admin's look

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dreamforge_site.api.urls")),
     path("v1/auth/", include("dreamforge_site.accounts.api.urls")),
     path("v1/", include("jobs.api.urls")),
+    path("v1/", include("jobs.webhooks.api.urls")),
     path("admin/", admin.site.urls),
     # Last: whatever else is under the API's prefixes gets the envelope, in debug mode too, and no
     # redirect to an address with a slash.

@@ -1,36 +1,69 @@
 """Which waiting job a worker takes next.
 
-Best priority first; within it the share served longest ago; within that a job whose model the
+Best priority first; within it the shares (owners) take turns; within a share a job whose model the
 worker has loaded, else the oldest. Each step is one look at an index, whatever the table's size.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 from django.utils import timezone
 
 from jobs import lifecycle, retries
 from jobs.lifecycle import Lease
-from jobs.models import SCHEMA_VERSION, Job, JobQuerySet, Queue, Turn
+from jobs.models import SCHEMA_VERSION, Job, JobQuerySet, Queue
 from jobs.states import State
 
 WARM_LOOKAHEAD = 20
+# A job that has waited this long goes before younger ones, whatever model is loaded.
+WARM_PATIENCE = timedelta(minutes=5)
+
+# The share each queue of this process served last. Its own memory is enough: when every worker lets
+# the shares take turns, so does the service. A row in the database would be one more thing that all
+# claims lock, and a share's row could be missing.
+_served: dict[str, str] = {}
 
 
 def next_lease(
-    queue: str, holder: str, types: Collection[str], warm: Collection[uuid.UUID] = ()
+    queue: str,
+    holder: str,
+    types: Collection[str],
+    warm: Collection[uuid.UUID] = (),
+    *,
+    suspects: bool = True,
 ) -> Lease | None:
-    """Take the best waiting job of `queue`, or None when there is none for this worker."""
-    if not waiting(queue, types).exists() or is_paused(queue):
+    """Take the best waiting job of `queue`, or None when there is none for this worker. Without
+    `suspects` it leaves jobs whose worker died under them: two never run in one process, or one
+    that kills its workers would take an innocent one with it again and again."""
+    candidates = startable(queue, types)
+    if not suspects:
+        candidates = candidates.exclude(error_code="worker_lost")
+    candidates = candidates.order_by("-priority", "share", "available_at", "id")
+    best = candidates.values_list("priority", flat=True).first()
+    if best is None:
         return None  # looked without taking a write lock: idle workers look every second
     with transaction.atomic():
-        job_id = _choose(queue, types, warm)
-        return lifecycle.start(job_id, holder) if job_id else None
+        chosen = _choose(queue, candidates, best, warm)
+        lease = lifecycle.start(chosen.id, holder) if chosen else None
+    if chosen and lease:
+        _served[queue] = chosen.share
+    return lease
+
+
+def forget_turns() -> None:
+    """Begin with the first share."""
+    _served.clear()
+
+
+def startable(queue: str, types: Collection[str]) -> JobQuerySet:
+    """What waits for a worker of ours; nothing while the queue is paused."""
+    paused = Queue.objects.filter(name=queue, paused=True)
+    return waiting(queue, types).filter(~Exists(paused))
 
 
 def waiting(queue: str, types: Collection[str]) -> JobQuerySet:
@@ -52,36 +85,33 @@ def is_paused(queue: str) -> bool:
     return Queue.objects.filter(name=queue, paused=True).exists()
 
 
-def ensure_turn(queue: str, share: str) -> None:
-    Turn.objects.bulk_create([Turn(queue=queue, share=share)], ignore_conflicts=True)
+def _choose(
+    queue: str, candidates: JobQuerySet, best: int, warm: Collection[uuid.UUID]
+) -> Job | None:
+    """The turn goes round: the next share after the one served last, then again from the first.
+    Each is a seek in the index of the claim. (One query that found the best priority by itself made
+    PostgreSQL sort the whole queue.)"""
+    first = candidates.filter(priority=best)
+    after = first.filter(share__gt=_served.get(queue, ""))
+    # The last one is for a claimer who finds all of the best priority in others' hands.
+    for jobs in (after, first, candidates):
+        found = _locked(jobs, WARM_LOOKAHEAD if warm else 1)
+        if found:
+            return _warmest(found, warm)
+    return None
 
 
-def _choose(queue: str, types: Collection[str], warm: Collection[uuid.UUID]) -> uuid.UUID | None:
-    candidates = waiting(queue, types)
-    priority = candidates.order_by("-priority").values_list("priority", flat=True).first()
-    if priority is None:
-        return None
-    candidates = candidates.filter(priority=priority)
-    turn = _next_turn(queue, candidates)
-    if turn is not None:
-        candidates = candidates.filter(share=turn.share)
-    # Rows that another claimer holds are skipped, not waited for (SQLite has one writer anyway).
-    oldest = candidates.order_by("available_at", "id").select_for_update(skip_locked=True)
-    chosen = list(oldest.values_list("id", "model_id")[: WARM_LOOKAHEAD if warm else 1])
-    if not chosen:
-        return None
-    if turn is not None:
-        _pass_turn(turn)
-    return next((job_id for job_id, model in chosen if model in warm), chosen[0][0])
+def _locked(jobs: JobQuerySet, count: int) -> list[Job]:
+    """Rows that another claimer holds are skipped, not waited for; no two claims can therefore
+    wait for each other. (SQLite has one writer anyway.)"""
+    locked = jobs.select_for_update(skip_locked=True, of=("self",))
+    return list(locked.only("share", "model_id", "available_at")[:count])
 
 
-def _next_turn(queue: str, candidates: JobQuerySet) -> Turn | None:
-    has_work = Exists(candidates.filter(share=OuterRef("share")))
-    return Turn.objects.filter(has_work, queue=queue).order_by("served", "id").first()
-
-
-def _pass_turn(turn: Turn) -> None:
-    last = (
-        Turn.objects.filter(queue=turn.queue).order_by("-served").values_list("served", flat=True)
-    )
-    Turn.objects.filter(id=turn.id).update(served=(last.first() or 0) + 1)
+def _warmest(found: Sequence[Job], warm: Collection[uuid.UUID]) -> Job:
+    """Of the first share's jobs one whose model is loaded, unless the oldest has waited enough."""
+    oldest = found[0]
+    if timezone.now() - oldest.available_at > WARM_PATIENCE:
+        return oldest
+    same = (job for job in found if job.share == oldest.share and job.priority == oldest.priority)
+    return next((job for job in same if job.model_id in warm), oldest)

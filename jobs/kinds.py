@@ -14,6 +14,8 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import Serializer, as_serializer_error
 
 from jobs.errors import InvalidParams, UnknownType
 
@@ -60,9 +62,22 @@ def names_for(queue: str) -> tuple[str, ...]:
 
 def parse(kind: Kind, given: Mapping[str, Any]) -> Params:
     """The parameters as JSON keeps them, or InvalidParams with every field that is wrong."""
-    serializer = import_string(kind.serializer)(data=dict(given))
+    serializer = _serializer(kind.serializer)
     unknown = {name: ["Unknown field."] for name in given if name not in serializer.fields}
-    if unknown or not serializer.is_valid():
-        raise InvalidParams(unknown or serializer.errors)
-    params: Params = serializer.to_representation(serializer.validated_data)
+    if unknown:
+        raise InvalidParams(unknown)
+    try:
+        checked = serializer.run_validation(dict(given))
+    except ValidationError as error:
+        fields: dict[str, Any] = as_serializer_error(error)
+        raise InvalidParams(fields) from None
+    params: Params = serializer.to_representation(checked)
     return params
+
+
+@cache
+def _serializer(path: str) -> Serializer[Any]:
+    """One for all calls: making its fields costs ten times what checking them does, and checking
+    leaves nothing behind in it."""
+    made: Serializer[Any] = import_string(path)()
+    return made

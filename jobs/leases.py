@@ -10,10 +10,13 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+from django.conf import settings
+
 from jobs import execution
-from jobs.lifecycle import LEASE_S, Lease
+from jobs.lifecycle import Lease
 from jobs.models import Job
 from jobs.states import State
 
@@ -28,11 +31,11 @@ def new_holder(queue: str) -> str:
 
 def is_gone(holder: str) -> bool:
     """Whether the process is known to be dead: only ever true of this machine's own."""
-    place, _, rest = holder.partition("@")[2].partition("/")
+    place, *numbers = holder.partition("@")[2].split("/")
     if place != _host():
         return False
-    pid, started, *_ = rest.split("/")
-    return _started(int(pid)) != int(started)
+    pid, started = (int(number) for number in numbers[:2])
+    return _started(pid) != started
 
 
 class Watch:
@@ -41,6 +44,7 @@ class Watch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[uuid.UUID, tuple[Seen, float]] = {}
+        self._looked_at = clock()
 
     def lapsed(self) -> list[Job]:
         """Running jobs whose holder is dead, or has shown no sign of life for a whole lease."""
@@ -50,11 +54,15 @@ class Watch:
             )
         )
         now = self._clock()
+        if now - self._looked_at >= settings.JOB_LEASE_S:
+            # This process was stopped, or the database away: what was not seen proves nothing.
+            self._seen = {}
+        self._looked_at = now
         self._seen = {job.id: self._last_change(job, now) for job in running}
         return [
             job
             for job in running
-            if now - self._seen[job.id][1] >= LEASE_S or is_gone(job.lease_holder)
+            if now - self._seen[job.id][1] >= settings.JOB_LEASE_S or is_gone(job.lease_holder)
         ]
 
     def _last_change(self, job: Job, now: float) -> tuple[Seen, float]:
@@ -71,11 +79,15 @@ def sweep(watch: Watch) -> dict[str, str]:
     }
 
 
+@cache
 def _host() -> str:
-    """This boot of this machine; two containers on one host differ by their host name."""
+    """This boot of this machine, and the space its process numbers count in: two containers may
+    share a host's name, and then one's process 7 is not the other's."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     boot_id = boot.read_text(encoding="ascii").strip()[:8] if boot.exists() else ""
-    return f"{socket.gethostname()}:{boot_id}"
+    numbers = Path("/proc/self/ns/pid")
+    space = numbers.readlink().name.strip("pid:[]") if numbers.exists() else ""
+    return f"{socket.gethostname()}:{boot_id}:{space}"
 
 
 def _started(pid: int) -> int | None:

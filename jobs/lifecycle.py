@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from jobs import events
+from jobs import events, plain
 from jobs.errors import Failure
 from jobs.events import Note
 from jobs.models import Job, Step
-from jobs.states import State, may_move
+from jobs.states import TERMINAL, State, may_move
+from jobs.webhooks import outbox
 
-LEASE_S = 15
+NO_ERROR: dict[str, Any] = {"error_code": "", "error_message": "", "error_detail": ""}
+CANCELED = {**NO_ERROR, "error_code": "canceled"}
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,19 @@ class Lease:
 
 
 def start(job_id: uuid.UUID, holder: str) -> Lease | None:
-    """queued → running: take the lease, use up an attempt."""
+    """queued → running: take the lease, use up an attempt. The error of an attempt before stays
+    until this one has ended: it tells why there is a second."""
     now = timezone.now()
     changes = {
         "claim": F("claim") + 1,
         "attempts": F("attempts") + 1,
         "beat": F("beat") + 1,
         "lease_holder": holder,
-        "lease_expires_at": now + timedelta(seconds=LEASE_S),
+        "lease_expires_at": now + timedelta(seconds=settings.JOB_LEASE_S),
         "started_at": now,
         "finished_at": None,
         "progress": 0.0,
         "progress_state": {},
-        "error_code": "",
-        "error_message": "",
-        "error_detail": "",
     }
     with transaction.atomic():
         note = Note("job.start", "The job starts.", payload={"worker": holder})
@@ -61,7 +62,9 @@ def start(job_id: uuid.UUID, holder: str) -> Lease | None:
 
 
 def succeed(lease: Lease, summary: dict[str, Any] | None = None) -> bool:
-    changes = {"progress": 1.0, **({"summary": summary} if summary is not None else {})}
+    changes = {"progress": 1.0, **NO_ERROR}
+    if summary is not None:
+        changes["summary"] = plain.data(summary)
     note = Note("job.finish", "The job succeeded.", payload={"status": State.SUCCEEDED})
     return _finish(lease, State.SUCCEEDED, changes, [note])
 
@@ -75,14 +78,14 @@ def fail(lease: Lease, failure: Failure, *, dead: bool = False) -> bool:
     return _finish(lease, State.FAILED, changes, [_error_note(failure), end])
 
 
-def cancel_running(lease: Lease) -> bool:
+def cancel_running(lease: Lease, **expected: Any) -> bool:
     note = Note("job.finish", "The job was canceled.", payload={"status": State.CANCELED})
-    return _finish(lease, State.CANCELED, {"error_code": "canceled"}, [note])
+    return _finish(lease, State.CANCELED, CANCELED, [note], **expected)
 
 
 def cancel_queued(job_id: uuid.UUID) -> bool:
     now = timezone.now()
-    changes = {"finished_at": now, "cancel_requested_at": now, "error_code": "canceled"}
+    changes = {"finished_at": now, "cancel_requested_at": now, **CANCELED}
     note = Note("job.finish", "The job was canceled.", payload={"status": State.CANCELED})
     return _move(job_id, State.QUEUED, State.CANCELED, changes, [note])
 
@@ -117,7 +120,8 @@ def give_back(lease: Lease, reason: str) -> bool:
 def beat(lease: Lease) -> bool:
     """Show that the holder lives. False: the lease is gone."""
     held = Job.objects.filter(id=lease.job_id, claim=lease.claim, status=State.RUNNING).update(
-        beat=F("beat") + 1, lease_expires_at=timezone.now() + timedelta(seconds=LEASE_S)
+        beat=F("beat") + 1,
+        lease_expires_at=timezone.now() + timedelta(seconds=settings.JOB_LEASE_S),
     )
     return bool(held)
 
@@ -125,20 +129,41 @@ def beat(lease: Lease) -> bool:
 def _give_back(
     lease: Lease, available_at: datetime, changes: dict[str, Any], notes: Sequence[Note]
 ) -> bool:
+    """Back into the queue, unless somebody asked to cancel the job: that is then its end."""
     freed = {"lease_holder": "", "lease_expires_at": None, "available_at": available_at}
     with transaction.atomic():
         moved = _move(
-            lease.job_id, State.RUNNING, State.QUEUED, {**changes, **freed}, notes, lease.claim
+            lease.job_id,
+            State.RUNNING,
+            State.QUEUED,
+            {**changes, **freed},
+            notes,
+            claim=lease.claim,
+            cancel_requested_at__isnull=True,
         )
         if moved:
             _close_steps(lease.job_id, State.QUEUED)
-    return moved
+    return moved or cancel_running(lease, cancel_requested_at__isnull=False)
 
 
-def _finish(lease: Lease, target: State, changes: dict[str, Any], notes: Sequence[Note]) -> bool:
+def _finish(
+    lease: Lease,
+    target: State,
+    changes: dict[str, Any],
+    notes: Sequence[Note],
+    **expected: Any,
+) -> bool:
     freed = {"lease_holder": "", "lease_expires_at": None, "finished_at": timezone.now()}
     with transaction.atomic():
-        moved = _move(lease.job_id, State.RUNNING, target, {**changes, **freed}, notes, lease.claim)
+        moved = _move(
+            lease.job_id,
+            State.RUNNING,
+            target,
+            {**changes, **freed},
+            notes,
+            claim=lease.claim,
+            **expected,
+        )
         if moved:
             _close_steps(lease.job_id, target)
     return moved
@@ -158,15 +183,13 @@ def _move(
     target: State,
     changes: dict[str, Any],
     notes: Sequence[Note],
-    claim: int | None = None,
+    **expected: Any,
 ) -> bool:
+    """`expected`: what must be true of the row besides its state, the holder's claim above all."""
     if not may_move(origin, target):
         raise ValueError(f"no arrow from {origin} to {target}")
-    expected: dict[str, Any] = {"id": job_id, "status": origin}
-    if claim is not None:
-        expected["claim"] = claim
     with transaction.atomic():
-        moved = Job.objects.filter(**expected).update(
+        moved = Job.objects.filter(id=job_id, status=origin, **expected).update(
             status=target,
             last_seq=F("last_seq") + len(notes),
             updated_at=timezone.now(),
@@ -174,14 +197,16 @@ def _move(
         )
         if moved:
             events.insert_numbered(job_id, notes)
+        if moved and target in TERMINAL:
+            outbox.record(job_id, target)
     return bool(moved)
 
 
 def _error(failure: Failure) -> dict[str, Any]:
     return {
         "error_code": failure.code,
-        "error_message": failure.message,
-        "error_detail": failure.detail,
+        "error_message": plain.text(failure.message),
+        "error_detail": plain.text(failure.detail),
     }
 
 

@@ -31,14 +31,22 @@ class Job(models.Model):
     type = models.CharField(max_length=64)
     queue = models.CharField(max_length=16)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,  # job_by_owner begins with it
     )
     params = models.JSONField(default=dict)
     summary = models.JSONField(default=dict)
     schema_version = models.PositiveSmallIntegerField(default=SCHEMA_VERSION)
     request_id = models.CharField(max_length=128, blank=True)
     requeued_from = models.ForeignKey(
-        "self", null=True, on_delete=models.SET_NULL, related_name="requeued_as"
+        "self",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="requeued_as",
+        db_index=False,  # few jobs have one: see job_requeued
     )
 
     status = models.CharField(max_length=16, choices=STATE_CHOICES, default=State.QUEUED)
@@ -78,23 +86,38 @@ class Job(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            # The claim: best priority, then an owner's oldest available job.
+            # The claim: best priority, then the next share, then its oldest job.
             models.Index(
-                fields=["queue", "status", "-priority", "share", "available_at"], name="job_claim"
+                fields=["queue", "status", "-priority", "share", "available_at", "id"],
+                name="job_claim",
             ),
             # Lists by owner and for all, newest first, with and without a status.
             models.Index(fields=["owner", "-created_at", "-id"], name="job_by_owner"),
+            models.Index(
+                fields=["owner", "status", "-created_at", "-id"], name="job_by_owner_status"
+            ),
             models.Index(fields=["-created_at", "-id"], name="job_by_age"),
             models.Index(fields=["status", "-created_at", "-id"], name="job_by_status"),
             models.Index(fields=["type", "-created_at", "-id"], name="job_by_type"),
+            # What few jobs have: a partial index costs the others nothing.
             models.Index(fields=["dead_at"], name="job_dead", condition=Q(dead_at__isnull=False)),
+            models.Index(
+                fields=["model_id", "-created_at", "-id"],
+                name="job_by_model",
+                condition=Q(model_id__isnull=False),
+            ),
+            models.Index(
+                fields=["requeued_from"],
+                name="job_requeued",
+                condition=Q(requeued_from__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=[state.value for state in State]), name="job_status_known"
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=[s.value for s in TERMINAL]) | Q(finished_at__isnull=False),
+                condition=~Q(status__in=sorted(TERMINAL)) | Q(finished_at__isnull=False),
                 name="job_terminal_has_end",
             ),
             models.CheckConstraint(
@@ -112,10 +135,17 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
 
+    @property
+    def waited_s(self) -> float:
+        """How long its last attempt waited after it could have started."""
+        began = self.started_at or timezone.now()
+        return max(0.0, (began - self.available_at).total_seconds())
+
 
 class Step(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="steps")
+    # The unique constraints of a job's parts begin with the job: no other index is needed.
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="steps", db_index=False)
     name = models.CharField(max_length=64)
     position = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=16, choices=STATE_CHOICES, default=State.QUEUED)
@@ -138,14 +168,22 @@ class Step(models.Model):
 class Event(models.Model):
     """One line of a job's history. `seq` counts 1, 2, 3… within its job, with no gap."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events", db_index=False)
     seq = models.PositiveIntegerField()
     ts = models.DateTimeField(default=timezone.now)
     level = models.CharField(max_length=8, default="info")
     code = models.CharField(max_length=32)
     message = models.TextField(blank=True)
     payload = models.JSONField(default=dict)
-    step = models.ForeignKey(Step, null=True, on_delete=models.SET_NULL, related_name="+")
+    # A step goes only when its job goes, and the events with it: nothing has to look for them.
+    step = models.ForeignKey(
+        Step,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     item_index = models.PositiveIntegerField(null=True)
 
     class Meta:
@@ -158,7 +196,7 @@ class Event(models.Model):
 
 class Artifact(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="artifacts")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="artifacts", db_index=False)
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="artifacts")
     item_index = models.PositiveIntegerField()
     s3_key = models.CharField(max_length=512, unique=True)
@@ -182,19 +220,14 @@ class Artifact(models.Model):
         return self.s3_key
 
 
-class Turn(models.Model):
-    """Whose turn it is: within a priority the share served longest ago comes first."""
+class Leftover(models.Model):
+    """A stored file that no row shows any more, until it is removed from the storage."""
 
-    queue = models.CharField(max_length=16)
-    share = models.CharField(max_length=36, blank=True)
-    served = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["queue", "share"], name="turn_unique")]
-        indexes = [models.Index(fields=["queue", "served"], name="turn_order")]
+    s3_key = models.CharField(max_length=512)
+    since = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
-        return f"{self.queue} {self.share}"
+        return self.s3_key
 
 
 class Queue(models.Model):
@@ -235,7 +268,6 @@ class IdempotencyKey(models.Model):
     scope = models.CharField(max_length=64)
     key_hash = models.CharField(max_length=64)
     body_hash = models.CharField(max_length=64)
-    taken_by = models.CharField(max_length=32)
     status = models.PositiveSmallIntegerField(default=0)
     answer = models.JSONField(default=dict)
     location = models.CharField(max_length=200, blank=True)
@@ -251,3 +283,6 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key_hash[:8]}"
+
+
+from jobs.webhooks import models as webhooks  # noqa: E402, F401  Django looks for models here

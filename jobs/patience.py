@@ -18,7 +18,10 @@ LONGEST_WAIT_S = 2.0
 
 
 def persist(write: Callable[[], T]) -> T:
-    """Do `write`, again and again while the database is away, for as long as PATIENCE_S."""
+    """Do `write`, again and again while the database is away, for as long as PATIENCE_S. Within a
+    transaction of the caller's it is done once: only the caller can do all of that again."""
+    if connection.in_atomic_block:
+        return write()
     give_up_at = time.monotonic() + PATIENCE_S
     wait_s = FIRST_WAIT_S
     while True:
@@ -27,7 +30,7 @@ def persist(write: Callable[[], T]) -> T:
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() >= give_up_at:
                 raise
-            log.warning("database_away", error=type(error).__name__, wait_s=round(wait_s, 2))
+            log.warning("database_away", reason=str(error).strip(), wait_s=round(wait_s, 2))
             connection.close()
             time.sleep(wait_s)
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs import events
-from jobs.errors import DeadlinePassed, LeaseLost, Stopped
+from jobs import artifacts, events, metrics
+from jobs.artifacts import Drawn
+from jobs.errors import CancelRequested, DeadlinePassed, LeaseLost, Stopped
 from jobs.events import Note
 from jobs.kinds import Kind
 from jobs.lifecycle import Lease
@@ -39,8 +41,13 @@ class Run:
         self.device = device
         self.deadline = time.monotonic() + timeout_s
         self.stopping = threading.Event()
-        self._reason: type[Stopped] | None = None
+        self._item_began_at = time.monotonic()
+        self.reason: type[Stopped] | None = None
         self.kind = kind
+        # Its worker died under it before: it may be the one that killed it.
+        self.suspect = job.error_code == "worker_lost"
+        self.asked_at = math.inf  # when it was first asked to stop
+        self.closed_at = math.inf  # when its end was written in its stead
         self._progress = Progress(kind.stages, kind.item_count(job.params))
         self._notes: list[Note] = []
         self._changes: dict[str, Any] = {}
@@ -51,21 +58,27 @@ class Run:
 
     def stop_with(self, reason: type[Stopped]) -> None:
         """From another thread: end this attempt at its next check. The first reason stands."""
-        if self._reason is None:
-            self._reason = reason
+        if self.reason is None:
+            self.reason = reason
+            self.asked_at = time.monotonic()
             self.stopping.set()
 
     def check(self) -> None:
-        """Raise what ends this attempt, if anything does. Call it between pieces of work."""
-        if self._reason is not None:
-            raise self._reason
+        """Raise what ends this attempt, if anything does. Call it between pieces of work, at least
+        every two seconds: who does not listen is ended from outside."""
+        self._flush_if_due(urgent=False)
         if time.monotonic() > self.deadline:
-            raise DeadlinePassed
+            self.stop_with(DeadlinePassed)
+        if self.reason is not None:
+            raise self.reason
 
     def wait(self, seconds: float) -> None:
         """Sleep, but wake up at once to stop."""
-        self.stopping.wait(min(seconds, max(0.0, self.deadline - time.monotonic())))
+        until = time.monotonic() + seconds
         self.check()
+        while (left := min(until, self.deadline) - time.monotonic()) > 0:
+            self.stopping.wait(min(left, FLUSH_EVERY_S) if self._notes else left)
+            self.check()
 
     # The voice
 
@@ -79,8 +92,7 @@ class Run:
         **payload: Any,
     ) -> None:
         step_id = self._step.id if self._step else None
-        self._notes.append(Note(code, message, level, payload, step_id, item_index))
-        self._flush_if_due(urgent=level == "error" or code == "artifact.written")
+        self._say(Note(code, message, level, payload, step_id, item_index), level == "error")
 
     def progress(self, item_index: int, stage: str, fraction: float) -> None:
         if not self._progress.advance(item_index, stage, fraction):
@@ -91,17 +103,37 @@ class Run:
             "stage": stage,
         }
         self._changes["progress"] = self._progress.overall()
+        if self._progress.of_item(item_index) >= 1.0:
+            self._time_item()
         self._changes["progress_state"] = self._progress.as_state()
-        self.log("progress", item_index=item_index, **payload)
+        step_id = self._step.id if self._step else None
+        self._say(Note("progress", "", "info", payload, step_id, item_index), urgent=False)
+
+    def _time_item(self) -> None:
+        now = time.monotonic()
+        metrics.item_finished(self.kind.name, now - self._item_began_at)
+        self._item_began_at = now
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[Step]:
         step = persist(lambda: Step.objects.get(job_id=self.job_id, name=name))
         self._step = step
         self._mark_step(step, State.RUNNING, "step.start")
-        yield
+        yield step
         self._mark_step(step, State.SUCCEEDED, "step.finish")
         self._step = None
+
+    def artifact(self, item_index: int, drawn: Drawn) -> None:
+        """What this step made of an item; it replaces what an attempt before made of it."""
+        if self._step is None:
+            raise RuntimeError("an artifact belongs to a step: call this within `run.step`")
+        self.flush()
+        step_id = self._step.id
+        self._need_lease(persist(lambda: artifacts.record(self.lease, step_id, item_index, drawn)))
+
+    def finished_items(self, step: Step) -> set[int]:
+        """The items that an attempt before has made; go on with the others."""
+        return persist(lambda: artifacts.finished_items(step.id))
 
     def flush(self) -> None:
         """Write what was said. LeaseLost: nothing was written, and nothing more will be."""
@@ -113,9 +145,32 @@ class Run:
         written = persist(
             lambda: events.append_as_holder(self.job_id, self.lease.claim, notes, **changes)
         )
-        if not written:
+        self._need_lease(written)
+
+    def close(self) -> None:
+        """The work is done: write the rest. A cancel still counts; a shutdown or a deadline that
+        came this late would only throw finished work away."""
+        self.flush()
+        if self.reason is CancelRequested:
+            raise CancelRequested
+
+    def _need_lease(self, held: bool) -> None:
+        if not held:
             self.stop_with(LeaseLost)
             raise LeaseLost
+
+    def _say(self, note: Note, urgent: bool) -> None:
+        if self._replaces_last(note):
+            self._notes.pop()
+        self._notes.append(note)
+        self._flush_if_due(urgent=urgent)
+
+    def _replaces_last(self, note: Note) -> bool:
+        """Of one item's progress between two flushes only the last is worth a line."""
+        if note.code != "progress" or not self._notes:
+            return False
+        last = self._notes[-1]
+        return (last.code, last.item_index) == (note.code, note.item_index)
 
     def _flush_if_due(self, *, urgent: bool) -> None:
         late = time.monotonic() - self._flushed_at >= FLUSH_EVERY_S

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 
-from jobs import bell, claims, kinds, lifecycle
-from jobs.errors import InvalidParams, InvalidState, NotAllowed, QueueFull
+from jobs import bell, kinds, lifecycle, room, rows
+from jobs.errors import InvalidParams, InvalidState, NotAllowed
 from jobs.kinds import Kind
 from jobs.models import Event, Job, Step
 from jobs.states import TERMINAL, State
+from jobs.webhooks import outbox
+from jobs.webhooks.hooks import Hook
 
 PRIORITY_RANGE = (-100, 100)
-FULL_RETRY_AFTER_S = 30
 
 
 def submit(
@@ -29,16 +31,20 @@ def submit(
     *,
     priority: int = 0,
     requeued_from: Job | None = None,
+    webhook: Hook | None = None,
+    along: Callable[[Job], Sequence[Model]] = lambda _job: (),
 ) -> Job:
-    """Check, store and announce a job. It is safe once this returns and the transaction commits."""
+    """Check, store and announce a job. It is safe once this returns and the transaction commits.
+    `along` gives rows to be stored with it in the same round trip."""
     kind = kinds.get(type_name)
     _check_permission(kind, owner)
     _check_priority(priority, owner)
-    parsed = kinds.parse(kind, params)
-    with transaction.atomic():
-        _check_room(owner)
-        job = _store(kind, parsed, owner, priority, requeued_from)
-        transaction.on_commit(lambda: bell.ring(kind.queue))
+    job = _made(kind, kinds.parse(kind, params), owner, priority, requeued_from)
+    if owner is not None:
+        room.take(owner.pk)
+    hooked = [outbox.attach(job, webhook)] if webhook is not None else []
+    rows.insert([job, *_steps(job, kind), _first_event(job), *hooked, *along(job)])
+    transaction.on_commit(lambda: bell.ring(kind.queue))
     return job
 
 
@@ -67,6 +73,7 @@ def requeue(
             owner or job.owner,
             priority=job.priority,
             requeued_from=job,
+            webhook=outbox.hook_of(job.id),
         )
         resolve_dead(job.id)
     return again
@@ -78,19 +85,18 @@ def resolve_dead(job_id: uuid.UUID) -> bool:
     return bool(unresolved.update(dead_resolved_at=timezone.now()))
 
 
-def _store(
+def _made(
     kind: Kind,
     params: dict[str, Any],
     owner: AbstractBaseUser | None,
     priority: int,
     requeued_from: Job | None,
 ) -> Job:
-    share = str(owner.pk) if owner else ""
-    job = Job.objects.create(
+    return Job(
         type=kind.name,
         queue=kind.queue,
         owner_id=owner.pk if owner else None,
-        share=share,
+        share=str(owner.pk) if owner else "",
         params=params,
         priority=priority,
         model_id=kind.model_id(params),
@@ -100,18 +106,17 @@ def _store(
         summary={"count": kind.item_count(params), "completed": 0},
         last_seq=1,
     )
-    Step.objects.bulk_create(
-        Step(job=job, name=name, position=position) for position, name in enumerate(kind.steps)
+
+
+def _steps(job: Job, kind: Kind) -> list[Step]:
+    return [Step(job_id=job.id, name=name, position=at) for at, name in enumerate(kind.steps)]
+
+
+def _first_event(job: Job) -> Event:
+    payload = {"queue": job.queue}
+    return Event(
+        job_id=job.id, seq=1, code="job.queued", message="The job is queued.", payload=payload
     )
-    Event.objects.create(
-        job=job,
-        seq=1,
-        code="job.queued",
-        message="The job is queued.",
-        payload={"queue": job.queue},
-    )
-    claims.ensure_turn(kind.queue, share)
-    return job
 
 
 def _check_permission(kind: Kind, owner: AbstractBaseUser | None) -> None:
@@ -129,16 +134,3 @@ def _check_priority(priority: int, owner: AbstractBaseUser | None) -> None:
         raise InvalidParams({"priority": [f"Takes a number from {low} to {high}."]})
     if priority > 0 and owner is not None and not getattr(owner, "is_staff", False):
         raise InvalidParams({"priority": ["Only staff may go before others; takes 0 or less."]})
-
-
-def _check_room(owner: AbstractBaseUser | None) -> None:
-    """One caller cannot fill the queue for all. Counting stops at the limit."""
-    limit = settings.JOB_MAX_QUEUED_PER_USER
-    if owner is None or not limit:
-        return
-    mine = Job.objects.filter(owner_id=owner.pk, status=State.QUEUED)
-    if mine[:limit].count() >= limit:
-        raise QueueFull(
-            f"You have {limit} jobs waiting; wait for some to finish or cancel them.",
-            FULL_RETRY_AFTER_S,
-        )

@@ -19,3 +19,9 @@ def ring() -> None:
 def keep_up() -> dict[str, Any]:
     """Forget what is past its time; what went is kept as the task's result."""
     return upkeep.run()
+
+
+@shared_task(name="jobs.echo", ignore_result=False)
+def echo() -> str:
+    """What the self-test sends: whoever hears it answers."""
+    return "heard"

@@ -1,37 +1,43 @@
 """A worker process: slots that run jobs, beats for what runs, and the sweep for what was lost.
 
-Each slot is a thread that takes jobs until none waits, then sleeps until it is woken or a second
-and a half has passed. Celery's message only wakes: a broker that is down or loses messages costs
-a job a moment.
+Each slot is a thread that takes jobs until none waits, then sleeps until the bell rings. Celery's
+messages ring it, and so does the process itself when its look at the queue, every second and a
+half, finds work: a broker that is down or loses messages costs a job a moment. However many slots
+there are, an idle process asks the database one question a look.
+
+No thread here ends before the process does: whatever one turn raises is logged, and the next comes.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.db.models import F
 from django.utils import timezone
 
-from jobs import claims, execution, kinds, leases, lifecycle
-from jobs.errors import CancelRequested, Interrupted, LeaseLost
+from jobs import claims, custody, execution, kinds, leases
+from jobs.custody import Custody
+from jobs.errors import Interrupted
 from jobs.lifecycle import Lease
-from jobs.models import Job, Worker
+from jobs.models import Worker
 from jobs.run import Run
-from jobs.states import State
+from jobs.webhooks import sender
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.5
 WATCH_EVERY_S = 1.0
-BEAT_EVERY_S = 4.0
-SWEEP_EVERY_S = 2.0
+LISTEN_S = 1.5  # what a run gets to end by itself once the grace of a shutdown is over
+FROZEN_AFTER_S = 60.0
+POLL_S = 0.05
 
 
 class Bells:
@@ -51,31 +57,43 @@ class Bells:
             self._rung += 1
             self._changed.notify_all()
 
-    def wait(self, heard: int, timeout_s: float) -> None:
-        """Until the bell has rung more often than `heard` times, or the time is up."""
+    def wait(self, heard: int) -> None:
+        """Until the bell has rung more often than `heard` times."""
         with self._changed:
-            self._changed.wait_for(lambda: self._rung > heard, timeout_s)
+            self._changed.wait_for(lambda: self._rung > heard)
 
 
 class WorkerProcess:
-    def __init__(self, queue: str, devices: list[str], version: str = "") -> None:
+    def __init__(
+        self,
+        queue: str,
+        devices: list[str],
+        version: str = "",
+        retire: Callable[[], None] | None = None,
+    ) -> None:
         self.queue = queue
         self.holder = leases.new_holder(queue)
         self.version = version
-        self.stopping = threading.Event()
+        self.stopping = threading.Event()  # take nothing new
+        self._over = threading.Event()  # nothing runs any more
+        self.custody = Custody(self.holder)
+        self._retire = retire
         self._devices = devices
         self._bells = Bells()
-        self._runs: dict[uuid.UUID, Run] = {}
-        self._lock = threading.Lock()
-        self._watch = leases.Watch()
+        self._claiming = threading.Lock()
+        self._lapses = leases.Watch()
 
     def start(self) -> None:
         for device in self._devices:
             self._thread(f"slot-{device}", self._slot, device)
+        beat_every_s = settings.JOB_LEASE_S / 4
         for every_s, task in (
+            (LOOK_EVERY_S, self.look),
             (WATCH_EVERY_S, self.watch_runs),
-            (BEAT_EVERY_S, self.beat),
-            (SWEEP_EVERY_S, self.sweep),
+            (beat_every_s, self.beat),
+            (beat_every_s, self.register),
+            (settings.JOB_LEASE_S / 8, self.sweep),
+            (FROZEN_AFTER_S / 6, self.show_life),
         ):
             self._thread(task.__name__, self._repeat, every_s, task)
 
@@ -85,62 +103,74 @@ class WorkerProcess:
     def stop(self, grace_s: float) -> None:
         """Take nothing new, let what runs finish for `grace_s`, then give it back."""
         self.stopping.set()
-        give_up_at = time.monotonic() + grace_s
         self._bells.ring()
-        while self._running() and time.monotonic() < give_up_at:
-            time.sleep(0.05)
-        for run in self._running():
-            run.stop_with(Interrupted)
+        if not self._ends_within(grace_s):
+            self.custody.ask_all(Interrupted)
+        if not self._ends_within(LISTEN_S):
+            for run in self.custody.runs():
+                with self._carrying_on("close"):
+                    custody.close(run)
+        self._over.set()
+        with self._carrying_on("leave"):
+            Worker.objects.filter(id=self.holder).delete()
+        faulthandler.cancel_dump_traceback_later()
 
     @property
     def idle(self) -> bool:
-        return not self._running()
+        return not self.custody.runs()
+
+    # What its threads do
 
     def _slot(self, device: str) -> None:
         while not self.stopping.is_set():
             heard = self._bells.rung
-            with self._database_may_be_away("look"):
+            with self._carrying_on("slot"):
                 self._drain(device)
-            self._bells.wait(heard, LOOK_EVERY_S)
+            self._bells.wait(heard)
 
     def _drain(self, device: str) -> None:
-        types = kinds.names_for(self.queue)
+        """Run jobs until none waits. Claims are taken one at a time: two slots would otherwise both
+        think themselves the one that may run a suspect."""
         while not self.stopping.is_set():
-            lease = claims.next_lease(self.queue, self.holder, types)
+            with self._claiming:
+                lease = self._next_lease()
+                run = execution.prepare(lease, device) if lease else None
+                if run is not None:
+                    self.custody.take(run)
             if lease is None:
                 return
-            self._run(lease, device)
+            if run is not None:
+                self._execute(run)
 
-    def _run(self, lease: Lease, device: str) -> None:
-        run = execution.prepare(lease, device)
-        with self._lock:
-            self._runs[lease.job_id] = run
+    def _next_lease(self) -> Lease | None:
+        types = kinds.names_for(self.queue)
+        suspects = not self.custody.has_suspect()
+        return claims.next_lease(self.queue, self.holder, types, suspects=suspects)
+
+    def _execute(self, run: Run) -> None:
         try:
-            execution.execute(run, run.kind)
+            execution.execute(run)
         finally:
-            with self._lock:
-                self._runs.pop(lease.job_id, None)
+            self.custody.release(run)
+
+    def look(self) -> None:
+        """Ring when work waits and a slot has nothing to do."""
+        if len(self.custody.runs()) < len(self._devices) and self._work_waits():
+            self._bells.ring()
 
     def watch_runs(self) -> None:
-        """Tell runs whose job was canceled, and whose lease is gone."""
-        runs = {run.lease.job_id: run for run in self._running()}
-        if not runs:
-            return
-        facts = Job.objects.filter(id__in=runs).values_list(
-            "id", "claim", "status", "cancel_requested_at"
-        )
-        found = {job_id: facts for job_id, *facts in facts}
-        for job_id, run in runs.items():
-            claim, status, canceled_at = found.get(job_id, (None, None, None))
-            if claim != run.lease.claim or status != State.RUNNING:
-                run.stop_with(LeaseLost)
-            elif canceled_at is not None:
-                run.stop_with(CancelRequested)
+        self.custody.watch()
+        self.custody.close_deaf()
+        if self.custody.is_stuck() and self._retire is not None and not self.stopping.is_set():
+            log.error("worker_retires", reason="a run that ended long ago still holds its slot")
+            self.stopping.set()
+            self._retire()
 
     def beat(self) -> None:
-        for run in self._running():
-            if not lifecycle.beat(run.lease):
-                run.stop_with(LeaseLost)
+        self.custody.beat()
+
+    def register(self) -> None:
+        """Show this process to others, and give back what it holds by mistake."""
         facts = {
             "queue": self.queue,
             "slots": len(self._devices),
@@ -154,29 +184,46 @@ class WorkerProcess:
             defaults={**facts, "beat": F("beat") + 1},
             create_defaults=facts,
         )
+        self.custody.release_strays()
 
     def sweep(self) -> None:
-        for job_id, ending in leases.sweep(self._watch).items():
+        for job_id, ending in leases.sweep(self._lapses).items():
             log.warning("lost_job_swept", job_id=job_id, ending=ending)
 
-    def _running(self) -> list[Run]:
-        with self._lock:
-            return list(self._runs.values())
+    def show_life(self) -> None:
+        """Native code that never lets go of the interpreter stops every thread of ours, this one
+        too; then the timer, which needs no interpreter, says where and ends the process."""
+        if not self._over.is_set():
+            faulthandler.dump_traceback_later(FROZEN_AFTER_S, exit=True)
+
+    # How they do it
+
+    def _work_waits(self) -> bool:
+        types = kinds.names_for(self.queue)
+        return claims.startable(self.queue, types).exists()
+
+    def _ends_within(self, seconds: float) -> bool:
+        give_up_at = time.monotonic() + seconds
+        while not self.idle and time.monotonic() < give_up_at:
+            time.sleep(POLL_S)
+        return self.idle
 
     def _repeat(self, every_s: float, task: Callable[[], None]) -> None:
-        while not self.stopping.is_set() or self._running():
-            with self._database_may_be_away(task.__name__):
+        while not self._over.is_set():
+            with self._carrying_on(task.__name__):
                 task()
-            time.sleep(every_s)
+            self._over.wait(every_s)
 
     @contextmanager
-    def _database_may_be_away(self, task: str) -> Iterator[None]:
-        """These threads outlive a restart of the database: what failed is done again next time."""
+    def _carrying_on(self, task: str) -> Iterator[None]:
+        """The outermost border of these threads: what failed is done again next time."""
         try:
             yield
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("database_away", task=task, error=type(error).__name__)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database_away", task=task, reason=str(error).strip())
             connection.close()
+        except Exception:
+            log.exception("worker_task_failed", task=task)
         finally:
             close_old_connections()
 
@@ -187,11 +234,19 @@ class WorkerProcess:
 _of_this_process: WorkerProcess | None = None
 
 
-def begin(queue: str, devices: list[str], version: str = "") -> WorkerProcess:
-    """Make this process a worker; Celery's messages wake it from now on."""
+def begin(
+    queue: str,
+    devices: list[str],
+    version: str = "",
+    retire: Callable[[], None] | None = None,
+) -> WorkerProcess:
+    """Make this process a worker; Celery's messages wake it from now on. `retire` is called once a
+    slot is lost for good, and should end the process in order."""
     global _of_this_process  # noqa: PLW0603  a process is one worker, as it is one process
-    _of_this_process = WorkerProcess(queue, devices, version)
+    _of_this_process = WorkerProcess(queue, devices, version, retire)
     _of_this_process.start()
+    if queue == sender.QUEUE:
+        sender.Sender(_of_this_process.stopping).start()
     return _of_this_process
 
 

@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 from dreamforge_site.accounts import clock, names, scopes, tokens
 from dreamforge_site.accounts.errors import InvalidInputError, NotFoundError, UnauthenticatedError
 from dreamforge_site.accounts.models import ApiKey, User
+from jobs.rows import Lookup
 
 MARK = "dfk_"
 PREFIX_LENGTH = 8
@@ -21,6 +22,9 @@ NAME_LENGTH = 100
 SHAPE = re.compile(r"dfk_([0-9a-z]{8})_([0-9A-Za-z_-]{43})")
 # A busy key must not mean a write per request.
 LAST_USE_PRECISION = timedelta(minutes=1)
+
+# Asked at every call, so its SQL is compiled once.
+_by_prefix = Lookup(lambda prefix: ApiKey.objects.select_related("owner").filter(prefix=prefix))
 
 
 def make(
@@ -52,7 +56,7 @@ def verify(text: str) -> ApiKey:
     if shape is None:
         raise UnauthenticatedError("This is not the form of an API key: dfk_<prefix>_<secret>.")
     prefix, secret = shape.groups()
-    key = ApiKey.objects.select_related("owner").filter(prefix=prefix).first()
+    key = _by_prefix.first(prefix)
     if key is None or not constant_time_compare(key.digest, tokens.digest(secret)):
         raise UnauthenticatedError("The API key is not valid.")
     state = key.state(clock.now())

@@ -14,6 +14,9 @@ def body_serializer(view: Any) -> BaseSerializer[Any] | None:
     """An instance of the serializer the view reads bodies with; None when it takes no field."""
     if view is None or not _has_serializer(view):
         return None
+    shared = getattr(getattr(view, "serializer_class", None), "shared", None)
+    if shared is not None:
+        return shared()  # type: ignore[no-any-return]
     if hasattr(view, "get_serializer"):
         serializer: BaseSerializer[Any] = view.get_serializer()
     else:

@@ -18,12 +18,15 @@ walks the URLs); outside this site it takes `api_settings.DEFAULT_PERMISSION_CLA
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import empty
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
 
 from dreamforge_site.api import declarations
 from dreamforge_site.api.json_text import printable
@@ -55,6 +58,8 @@ def _validated(given: QueryDict, view: APIView, method: str) -> dict[str, Any]:
     serializer_class = declarations.query_serializer_class(view, method)
     # A plain dict: with a QueryDict the REST framework takes an absent boolean for false.
     values = {name: value for name, value in given.dict().items() if name not in paging}
+    if not given and (serializer_class is None or _may_be_empty(serializer_class)):
+        return {}
     serializer = serializer_class(data=values) if serializer_class else None
     _refuse_undeclared(given, {*getattr(serializer, "fields", ()), *paging})
     if serializer is None:
@@ -62,6 +67,13 @@ def _validated(given: QueryDict, view: APIView, method: str) -> dict[str, Any]:
     if not serializer.is_valid():
         raise ValidationError(dict(serializer.errors))  # without the form: it is not the body's
     return dict(serializer.validated_data)
+
+
+@cache
+def _may_be_empty(serializer_class: type[BaseSerializer[Any]]) -> bool:
+    """Whether no parameters at all are right and mean nothing."""
+    fields = getattr(serializer_class(), "fields", {}).values()
+    return not any(field.required or field.default is not empty for field in fields)
 
 
 def _refuse_undeclared(given: QueryDict, known: set[str]) -> None:

@@ -167,11 +167,12 @@ def _conflicts(env: Environment) -> list[str]:
 
 
 def _bad_networks(env: Environment) -> list[str]:
-    wanted = takes(Environment.model_fields["trusted_proxies"])
+    words = {"trusted_proxies": (), "webhook_allow_private": ("on", "off")}
     return [
-        f"DF_TRUSTED_PROXIES: got {network!r}, takes {wanted}"
-        for network in env.trusted_proxies
-        if not _is_network(network)
+        f"{PREFIX}{field.upper()}: got {given!r}, takes {takes(Environment.model_fields[field])}"
+        for field, known in words.items()
+        for given in getattr(env, field)
+        if given not in known and not _is_network(given)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,15 @@ from pydantic_settings import (
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 PREFIX = "DF_"
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "::1/128",
+    "fc00::/7",
+)
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -273,12 +283,39 @@ class Environment(BaseSettings):
         ge=0,
         le=100_000_000,
     )
+    retention_artifacts_days: int = images(
+        0,
+        takes="days from 0 to 36500, 0 for as long as their jobs",
+        does="How long images are kept; their jobs may stay longer.",
+        ge=0,
+        le=36_500,
+    )
+    retention_artifacts_count: int = images(
+        0,
+        takes="a number from 0 to 100000000, 0 for no limit",
+        does="How many images are kept, the newest.",
+        ge=0,
+        le=100_000_000,
+    )
     retention_events_days: int = images(
         14,
         takes="days from 0 to 36500, 0 for ever",
         does="How long the progress lines of ended jobs are kept.",
         ge=0,
         le=36_500,
+    )
+    retention_webhooks_days: int = images(
+        30,
+        takes="days from 0 to 36500, 0 for ever",
+        does="How long the log of webhook deliveries is kept.",
+        ge=0,
+        le=36_500,
+    )
+    webhook_allow_private: CommaList = images(
+        (),
+        takes="off, on, or networks such as 10.0.0.0/8 separated by commas",
+        does="Whether webhooks may call private addresses. `on` opens loopback and the private "
+        "networks of IPv4 and IPv6, never link-local ones; a list opens these networks.",
     )
     runner: Literal["auto", "sdxl", "fake"] = images(
         "auto", takes="auto, sdxl or fake", does="Engine that draws."
@@ -323,7 +360,12 @@ class Environment(BaseSettings):
     )
 
     @field_validator(
-        "allowed_hosts", "trusted_proxies", "cors_origins", "gpu_devices", mode="before"
+        "allowed_hosts",
+        "trusted_proxies",
+        "cors_origins",
+        "gpu_devices",
+        "webhook_allow_private",
+        mode="before",
     )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
@@ -363,6 +405,12 @@ class Environment(BaseSettings):
     @property
     def models_dir(self) -> Path:
         return self.models_root or self.data_dir / "models"
+
+    @property
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        words: dict[str, tuple[str, ...]] = {"off": (), "on": PRIVATE_NETWORKS}
+        texts = [text for word in self.webhook_allow_private for text in words.get(word, (word,))]
+        return tuple(ip_network(text, strict=False) for text in texts)
 
     @property
     def run_dir(self) -> Path:

@@ -10,7 +10,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -45,16 +45,23 @@ class Bridge:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="django")
         self._waiting = 0
 
-    async def ask(self, scope: Scope, body: bytes) -> Answer:
-        """What Django says to the request."""
-        if self._waiting >= WAITING_LIMIT:
+    async def ask(self, scope: Scope, body: bytes, *, admitted: bool = False) -> Answer:
+        """What Django says to the request; one that was `admitted` before is never turned away."""
+        if self._waiting >= WAITING_LIMIT and not admitted:
             raise ApiError("infra_unavailable", "The server is overloaded; try again in a moment.")
         self._waiting += 1
         try:
-            answer: Answer = await self._in_thread(self._run, environ_of(scope, body))
+            return await self._answer(environ_of(scope, body))
         finally:
             self._waiting -= 1
-        return answer
+
+    async def _answer(self, environ: Environ) -> Answer:
+        work = self._pool.submit(self._run, environ)
+        try:
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_discard)  # Django does not know, and may yet answer
+            raise
 
     async def give(self, answer: Answer, send: Send) -> None:
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
@@ -128,6 +135,11 @@ def _add_headers(environ: Environ, headers: Iterable[tuple[bytes, bytes]]) -> No
         value = raw_value.decode("latin-1")
         separator = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
+
+
+def _discard(work: Future[Answer]) -> None:
+    if not work.cancelled() and work.exception() is None:
+        _close(work.result().stream)
 
 
 def _next(chunks: Iterator[bytes]) -> bytes | object:

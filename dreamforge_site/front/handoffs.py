@@ -2,7 +2,8 @@
 
 A view that has checked the caller may hand the rest of the answer to a coroutine, as
 X-Accel-Redirect hands a file to a front server: it answers with the header below, which names a
-handler of settings.HANDOFFS and a ticket for it. The header never reaches a client.
+handler of settings.HANDOFFS and a ticket for it. Only Django's answer is looked at for it, never a
+request, and the header never reaches a client.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from dreamforge_site.front import measures
 from dreamforge_site.front.bodies import Receive, Scope, Send
 from dreamforge_site.front.bridge import Answer, Bridge
+from dreamforge_site.front.connections import IN_STATE
 
 HEADER = b"x-forge-handoff"
 REPLACED_HEADERS = (b"x-request-id", b"x-client-request-id", b"prefer")
@@ -39,6 +42,15 @@ class Exchange:
     receive: Receive
     send: Send
     bridge: Bridge
+    told: Callable[[int], None]
+
+    @property
+    def closing(self) -> bool:
+        return getattr(self.scope.get("state", {}).get(IN_STATE), "closing", False)
+
+    async def over(self) -> None:
+        while not self.closing and (await self.receive())["type"] != "http.disconnect":
+            pass
 
     async def ask(self, path: str, request_id: bytes) -> Answer:
         """GET `path`, as the same caller and under the same request id."""
@@ -51,7 +63,7 @@ class Exchange:
             "query_string": b"",
             "headers": [*headers, (b"x-request-id", request_id)],
         }
-        return await self.bridge.ask(again, b"")
+        return await self.bridge.ask(again, b"", admitted=True)
 
     async def give(self, answer: Answer) -> None:
         await self.bridge.give(answer, self.send)
@@ -64,13 +76,21 @@ def find(answer: Answer) -> Handoff | None:
     for name, value in answer.headers:
         if name == HEADER:
             kind, _, ticket = value.decode("latin-1").partition(" ")
+            _handler(kind)  # a name that is not in the table fails before anything was sent
             answer.headers = [(n, v) for n, v in answer.headers if n != HEADER]
             return Handoff(kind, json.loads(ticket), answer)
     return None
 
 
-async def serve(handoff: Handoff, exchange: Exchange) -> None:
-    await _handler(handoff.name)(handoff.ticket, handoff.answer, exchange)
+async def serve(handoff: Handoff, scope: Scope, receive: Receive, send: Send, to: Bridge) -> None:
+    exchange = Exchange(scope, receive, send, to, _tally(handoff.name).add)
+    with measures.OPEN.labels(handoff.name).track_inprogress():
+        await _handler(handoff.name)(handoff.ticket, handoff.answer, exchange)
+
+
+@cache
+def _tally(kind: str) -> measures.Tally:
+    return measures.Tally(kind)
 
 
 @cache

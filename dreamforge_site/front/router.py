@@ -11,10 +11,9 @@ import structlog
 from dreamforge_site.api import errors
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.environment import is_loopback
-from dreamforge_site.front import bodies, handoffs
+from dreamforge_site.front import bodies, cross_origin, handoffs
 from dreamforge_site.front.bodies import Disconnected, Receive, Scope, Send
-from dreamforge_site.front.bridge import Bridge
-from dreamforge_site.front.handoffs import Exchange
+from dreamforge_site.front.bridge import Answer, Bridge
 from dreamforge_site.operations.requests import request_id_from
 
 log = structlog.get_logger(__name__)
@@ -42,14 +41,20 @@ class Front:
             body = await bodies.read(scope, receive)
             answer = await self._bridge.ask(scope, body)
             handoff = handoffs.find(answer)
-            if handoff is None:
-                await self._bridge.give(answer, send)
-            else:
-                await handoffs.serve(handoff, Exchange(scope, receive, send, self._bridge))
         except ApiError as error:
             await _refuse(send, scope, error)
         except Disconnected:
             log.debug("client_disconnected", path=scope["path"])
+        except Exception:  # the outermost border: Django has its own within
+            log.exception("front_failed", path=scope["path"])
+            await _refuse(send, scope, ApiError("internal", "The server failed; try again later."))
+        else:
+            if handoff is None:
+                await self._bridge.give(answer, send)
+            elif scope["method"] == "HEAD":
+                await self._bridge.give(_unfinished(answer), send)
+            else:
+                await handoffs.serve(handoff, scope, receive, send, self._bridge)
 
     def _guard(self, scope: Scope) -> None:
         """Open authentication is for loopback, however the server was started."""
@@ -66,13 +71,19 @@ class Front:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+def _unfinished(answer: Answer) -> Answer:
+    """What HEAD is told: as much as is known before the answer is under way."""
+    answer.headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
+    return answer
+
+
 async def _refuse(send: Send, scope: Scope, error: ApiError) -> None:
     error.correlation_id = _request_id(scope)
     log.info(
         "request_refused", path=scope["path"], status=error.status, request_id=error.correlation_id
     )
     # The rest of the body may still be on its way: the connection cannot be used again.
-    extra = {"Connection": "close", **errors.headers(error)}
+    extra = {"Connection": "close", **errors.headers(error), **cross_origin.headers(scope)}
     await _send_json(send, scope, error.status, errors.envelope(error), extra)
 
 

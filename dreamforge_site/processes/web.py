@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from dreamforge_site.environment import Environment
+from dreamforge_site.front.connections import Connection
 from dreamforge_site.processes import ownership
 
 # An open stream would hold the server for ever; clients resume elsewhere.
@@ -36,7 +37,7 @@ def configuration(environment: Environment) -> uvicorn.Config:
         host=environment.host,
         port=environment.port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         log_config=None,
         access_log=False,

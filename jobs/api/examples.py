@@ -6,6 +6,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
 _ID = "3f1c2f3e-8a54-4d0b-9f0e-5b7b6d0f3a11"
 _CREATED_AT = "2026-11-20T09:00:00.000000Z"
 _STARTED_AT = "2026-11-20T09:00:00.041210Z"
@@ -33,8 +35,12 @@ _SUMMARY: dict[str, Any] = {
 }
 
 
-def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
-    return OpenApiExample(name, value=value, response_only=True, status_codes=[status])
+def _answer(
+    name: str, value: Any, status: str = "200", media_type: str = "application/json"
+) -> OpenApiExample:
+    return OpenApiExample(
+        name, value=value, response_only=True, status_codes=[status], media_type=media_type
+    )
 
 
 CREATE = OpenApiExample(
@@ -46,21 +52,65 @@ CREATED = _answer(
     "202",
 )
 SUMMARY = _answer("A running job", _SUMMARY)
-JOB = _answer(
-    "A running job",
+_JOB: dict[str, Any] = {
+    **_SUMMARY,
+    "params": {"items": 1, "ticks": 4, "tick_ms": 0},
+    "model": None,
+    "steps": [{"name": "run", "status": "running", "started_at": _STARTED_AT, "finished_at": None}],
+    "place": None,
+    "requeued_from": None,
+    "request_id": "9b1d0c5e7f3a4d2b8c6e0f1a2b3c4d5e",
+}
+_FINISHED_AT = "2026-11-20T09:00:00.093000Z"
+JOB = _answer("A running job", _JOB)
+FINISHED = _answer(
+    "The job, which was waited for",
     {
-        **_SUMMARY,
-        "params": {"items": 1, "ticks": 4, "tick_ms": 0},
-        "model": None,
-        "steps": [
-            {"name": "run", "status": "running", "started_at": _STARTED_AT, "finished_at": None}
-        ],
-        "place": None,
-        "requeued_from": None,
-        "request_id": "9b1d0c5e7f3a4d2b8c6e0f1a2b3c4d5e",
+        "job": {
+            **_JOB,
+            "status": "succeeded",
+            "progress": 1.0,
+            "summary": {"count": 1, "completed": 1},
+            "updated_at": _FINISHED_AT,
+            "finished_at": _FINISHED_AT,
+            "steps": [
+                {
+                    "name": "run",
+                    "status": "succeeded",
+                    "started_at": _STARTED_AT,
+                    "finished_at": _FINISHED_AT,
+                }
+            ],
+        }
     },
 )
 REQUEUE = OpenApiExample("With fewer items", value={"params": {"items": 1}}, request_only=True)
+REQUEUE_DEAD = OpenApiExample(
+    "The oldest ten", value={"type": "selftest", "limit": 10}, request_only=True
+)
+REQUEUED = _answer(
+    "One ran, one cannot",
+    {
+        "requeued": [
+            {
+                "id": _ID,
+                "job": {
+                    "id": "8d4c1f0a-6f6e-4b3c-9a55-0c6f3b1c2d4e",
+                    "status": "queued",
+                    "type": "selftest",
+                    "created_at": _CREATED_AT,
+                },
+            }
+        ],
+        "refused": [
+            {
+                "id": "0b2f7a52-5a3d-4f57-b1f2-2f4b8d9e6c10",
+                "code": "invalid_input",
+                "message": "There is no job type 'render'; known: selftest.",
+            }
+        ],
+    },
+)
 PROGRESS = _answer(
     "A quarter done",
     {
@@ -70,8 +120,8 @@ PROGRESS = _answer(
         "stages": [{"name": "run", "weight": 1.0, "progress": 0.25}],
     },
 )
-LOG = _answer("One line", _LINE + "\n")
-STREAM = _answer("One event", f"id: 4\nevent: progress\ndata: {_LINE}\n\n")
+LOG = _answer("One line", _LINE + "\n", media_type=NDJSON)
+STREAM = _answer("One event", f"id: 4\nevent: progress\ndata: {_LINE}\n\n", media_type=SSE)
 QUEUES = _answer(
     "Two queues",
     {

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.utils.module_loading import import_string
 from rest_framework import serializers
+from rest_framework.utils import html
 
 from jobs import kinds
+from jobs.kinds import Kind
 from jobs.models import Job, Queue, Step
 from jobs.states import State
 from jobs.submission import PRIORITY_RANGE
+from jobs.webhooks import hooks
+from jobs.webhooks.models import URL_LENGTH
 
 STATES = [state.value for state in State]
-LONGEST_WAIT_S = 600
+MOST_AT_ONCE = 200
+COMMON = ("type", "priority", "webhook")
+
+
+class JobWebhookSerializer(serializers.Serializer[Any]):
+    url = serializers.CharField(
+        max_length=URL_LENGTH, help_text="http or https, at a public address."
+    )
+    events = serializers.MultipleChoiceField(
+        choices=hooks.EVENTS, required=False, help_text="Absent or empty: all of them."
+    )
 
 
 class JobCreateSerializer(serializers.Serializer[Any]):
@@ -27,6 +43,15 @@ class JobCreateSerializer(serializers.Serializer[Any]):
         max_value=PRIORITY_RANGE[1],
         help_text="Higher goes first; above 0 is for staff.",
     )
+    webhook = JobWebhookSerializer(
+        required=False, help_text="Called when the job has ended; see the webhook calls."
+    )
+
+    @staticmethod
+    def shared() -> JobCreateSerializer:
+        """One for all requests, to be asked for its fields and to check with: making it costs more
+        than the rest of a request."""
+        return _job_create_serializer(tuple(kinds.table()))
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Every type's fields are known here, so that a field of no type at all is refused at once;
@@ -40,57 +65,80 @@ class JobCreateSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Only what is common is checked here; the rest goes to the type as it was sent."""
-        common = {name: data[name] for name in ("type", "priority") if name in data}
-        checked: dict[str, Any] = {}
+        common = {name: data[name] for name in COMMON if name in data}
+        if html.is_html_input(data):
+            common |= _webhook_of_form(data)
+        checked: dict[str, Any] = {"webhook": None}
         errors: dict[str, Any] = {}
-        for name in ("type", "priority"):
+        for name in COMMON:
             try:
                 field = self.fields[name]
                 value = common.get(name, serializers.empty)
-                checked[name] = field.run_validation(value)
+                if value is not serializers.empty or name != "webhook":
+                    checked[name] = field.run_validation(value)
             except serializers.ValidationError as error:
                 errors[name] = error.detail
         if errors:
             raise serializers.ValidationError(errors)
-        checked["params"] = {name: data[name] for name in data if name not in common}
+        own = {name: data[name] for name in data if name.partition(".")[0] not in COMMON}
+        checked["params"] = given(own, data)
         return checked
+
+    def get_initial(self) -> dict[str, Any]:
+        """What the browsable API's empty form starts from; a type's own defaults stay its own."""
+        return {"type": next(iter(kinds.table()), ""), "priority": 0}
+
+
+@cache
+def _job_create_serializer(_types: tuple[str, ...]) -> JobCreateSerializer:
+    return JobCreateSerializer()
 
 
 class RequeueSerializer(serializers.Serializer[Any]):
+    """`kind` is the type of the job at hand: its fields, and no other, may be changed."""
+
     params = serializers.DictField(
-        required=False, help_text="Other parameters for the new job; default: the old job's."
+        required=False, help_text="Parameters to change; the others stay as they were."
     )
 
+    def __init__(self, *args: Any, kind: Kind | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind
 
-class JobQuerySerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=STATES, required=False)
-    type = serializers.CharField(max_length=64, required=False)
-    model_id = serializers.UUIDField(required=False)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
-    dead = serializers.BooleanField(
-        required=False, help_text="`true`: only jobs that used up their attempts."
-    )
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        if self.kind is not None:
+            fields["params"] = import_string(self.kind.serializer)(required=False)
+        return fields
 
-
-class WaitQuerySerializer(serializers.Serializer[Any]):
-    wait = serializers.FloatField(
-        required=False,
-        min_value=0,
-        max_value=LONGEST_WAIT_S,
-        help_text="Seconds to hold the answer back for, until the job is done.",
-    )
-
-
-class LogQuerySerializer(serializers.Serializer[Any]):
-    tail = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
-    since_ts = serializers.DateTimeField(required=False)
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """As it was sent: the values are checked together with those that stay."""
+        sent = (
+            html.parse_html_dict(data, "params")
+            if html.is_html_input(data)
+            else data.get("params", {})
+        )
+        if not isinstance(sent, Mapping):
+            raise serializers.ValidationError({"params": ["Must be an object."]})
+        return {"params": given(sent, data)}
 
 
-class StreamQuerySerializer(serializers.Serializer[Any]):
-    since_id = serializers.IntegerField(
-        required=False, min_value=0, max_value=2_147_483_647, help_text="As `Last-Event-ID`."
-    )
+class RequeueDeadSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField(max_length=64, required=False, help_text="Only of this type.")
+    limit = serializers.IntegerField(min_value=1, max_value=MOST_AT_ONCE, default=50)
+
+
+def _webhook_of_form(data: Any) -> dict[str, Any]:
+    sent = html.parse_html_dict(data, "webhook")
+    if not sent.get("url"):
+        return {}
+    return {"webhook": {"url": sent["url"], "events": sent.getlist("events")}}
+
+
+def given(fields: Mapping[str, Any], data: Any) -> dict[str, Any]:
+    """A form sends a blank for each field that was not filled in; JSON sends what it means."""
+    is_form = html.is_html_input(data)
+    return {name: value for name, value in fields.items() if not (is_form and value == "")}
 
 
 class StepSerializer(serializers.ModelSerializer[Step]):
@@ -164,6 +212,28 @@ class JobSerializer(JobSummarySerializer):
     model = serializers.DictField(allow_null=True)
 
 
+class FinishedSerializer(serializers.Serializer[Any]):
+    """The answer to a creation that was waited for."""
+
+    job = JobSerializer()
+
+
+class RequeuedJobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="The dead letter.")
+    job = CreatedJobSerializer(help_text="The new job.")
+
+
+class RefusedJobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="The dead letter, which stays on the list.")
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class RequeuedSerializer(serializers.Serializer[Any]):
+    requeued = RequeuedJobSerializer(many=True)
+    refused = RefusedJobSerializer(many=True)
+
+
 class ItemProgressSerializer(serializers.Serializer[Any]):
     item_index = serializers.IntegerField()
     progress = serializers.FloatField()
@@ -182,6 +252,16 @@ class ProgressSerializer(serializers.Serializer[Any]):
     stages = StageProgressSerializer(many=True)
 
 
+class StreamedEventSerializer(serializers.Serializer[Any]):
+    """One event of a stream."""
+
+    id = serializers.CharField(help_text="Grows within the job; what `Last-Event-ID` sends back.")
+    event = serializers.ChoiceField(choices=["progress", "log", "artifact", "error", "end"])
+    data = serializers.CharField(  # type: ignore[assignment]  # the stream's own word
+        help_text="A line of the log as JSON; of `end`: the status."
+    )
+
+
 class QueueSerializer(serializers.ModelSerializer[Queue]):
     depth = serializers.IntegerField()
     running = serializers.IntegerField()
@@ -191,6 +271,10 @@ class QueueSerializer(serializers.ModelSerializer[Queue]):
         model = Queue
         fields = ["name", "paused", "reason", "depth", "running", "workers"]
         read_only_fields = fields
+
+
+class QueuesSerializer(serializers.Serializer[Any]):
+    queues = QueueSerializer(many=True)
 
 
 class PauseSerializer(serializers.Serializer[Any]):

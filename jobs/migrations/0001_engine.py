@@ -49,7 +49,6 @@ class Migration(migrations.Migration):
                 ('scope', models.CharField(max_length=64)),
                 ('key_hash', models.CharField(max_length=64)),
                 ('body_hash', models.CharField(max_length=64)),
-                ('taken_by', models.CharField(max_length=32)),
                 ('status', models.PositiveSmallIntegerField(default=0)),
                 ('answer', models.JSONField(default=dict)),
                 ('location', models.CharField(blank=True, max_length=200)),
@@ -94,8 +93,8 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('started_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('requeued_from', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='requeued_as', to='jobs.job')),
+                ('owner', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('requeued_from', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='requeued_as', to='jobs.job')),
             ],
             options={
                 'ordering': ['-created_at', '-id'],
@@ -110,7 +109,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('canceled', 'canceled')], default=jobs.states.State['QUEUED'], max_length=16)),
                 ('started_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='jobs.job')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='jobs.job')),
             ],
             options={
                 'ordering': ['job', 'position'],
@@ -127,8 +126,8 @@ class Migration(migrations.Migration):
                 ('message', models.TextField(blank=True)),
                 ('payload', models.JSONField(default=dict)),
                 ('item_index', models.PositiveIntegerField(null=True)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='jobs.job')),
-                ('step', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='jobs.step')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='jobs.job')),
+                ('step', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='jobs.step')),
             ],
             options={
                 'ordering': ['job', 'seq'],
@@ -148,7 +147,7 @@ class Migration(migrations.Migration):
                 ('sha256', models.CharField(max_length=64)),
                 ('size_bytes', models.BigIntegerField()),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='jobs.job')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='jobs.job')),
                 ('step', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='jobs.step')),
             ],
             options={
@@ -156,25 +155,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Turn',
+            name='Leftover',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('queue', models.CharField(max_length=16)),
-                ('share', models.CharField(blank=True, max_length=36)),
-                ('served', models.PositiveBigIntegerField(default=0)),
+                ('s3_key', models.CharField(max_length=512)),
+                ('since', models.DateTimeField(default=django.utils.timezone.now)),
             ],
-            options={
-                'indexes': [models.Index(fields=['queue', 'served'], name='turn_order')],
-                'constraints': [models.UniqueConstraint(fields=('queue', 'share'), name='turn_unique')],
-            },
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(fields=['queue', 'status', '-priority', 'share', 'available_at'], name='job_claim'),
+            index=models.Index(fields=['queue', 'status', '-priority', 'share', 'available_at', 'id'], name='job_claim'),
         ),
         migrations.AddIndex(
             model_name='job',
             index=models.Index(fields=['owner', '-created_at', '-id'], name='job_by_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
+            index=models.Index(fields=['owner', 'status', '-created_at', '-id'], name='job_by_owner_status'),
         ),
         migrations.AddIndex(
             model_name='job',
@@ -192,13 +190,21 @@ class Migration(migrations.Migration):
             model_name='job',
             index=models.Index(condition=models.Q(('dead_at__isnull', False)), fields=['dead_at'], name='job_dead'),
         ),
+        migrations.AddIndex(
+            model_name='job',
+            index=models.Index(condition=models.Q(('model_id__isnull', False)), fields=['model_id', '-created_at', '-id'], name='job_by_model'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
+            index=models.Index(condition=models.Q(('requeued_from__isnull', False)), fields=['requeued_from'], name='job_requeued'),
+        ),
         migrations.AddConstraint(
             model_name='job',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'succeeded', 'failed', 'canceled'])), name='job_status_known'),
         ),
         migrations.AddConstraint(
             model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['failed', 'succeeded', 'canceled']), _negated=True), ('finished_at__isnull', False), _connector='OR'), name='job_terminal_has_end'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['canceled', 'failed', 'succeeded']), _negated=True), ('finished_at__isnull', False), _connector='OR'), name='job_terminal_has_end'),
         ),
         migrations.AddConstraint(
             model_name='job',

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class Answer(Protocol):
@@ -20,7 +19,14 @@ class Exchange(Protocol):
     def send(self) -> Send: ...
 
     @property
-    def receive(self) -> Receive: ...
+    def closing(self) -> bool:
+        """The server is about to stop."""
+
+    async def over(self) -> None:
+        """Until the client has left or the server is closing."""
+
+    def told(self, events: int) -> None:
+        """Count what the client was given."""
 
     async def ask(self, path: str, request_id: bytes) -> Answer: ...
 

@@ -1,4 +1,4 @@
-"""One reader a process that tells every listener what happened to its job.
+"""One reader a process that tells every watcher what happened to its job.
 
 A listener is a bounded buffer. One that falls behind is not waited for and not fed further: it
 catches up from the database at its own pace, so that a client that never reads costs a fixed
@@ -9,165 +9,159 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import TypeVar
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 
 from jobs.watching import history
-from jobs.watching.history import Mark
-from jobs.watching.lines import Line
+from jobs.watching.lines import Stretch
+from jobs.watching.listeners import Listener, Mark, Watcher
+from jobs.watching.looking import Look, News
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-News = dict[uuid.UUID, tuple[Mark, list[Line]]]
-LOOK_EVERY_S = 0.1
+Page = tuple[Stretch, Mark]
+# Short while there is news, longer and longer while there is none.
+LOOK_SOON_S = 0.05
+LOOK_LATEST_S = 0.25
+SLOWING = 1.3
 AWAY_WAIT_S = 1.0
-BUFFERED_LINES = 256
-
-
-class Listener:
-    """One stream's place at the hub: lines in order after `seen`, or the word that it is behind."""
-
-    def __init__(self, job_id: uuid.UUID, seen: int) -> None:
-        self.job_id = job_id
-        self.seen = seen
-        self.behind = True  # nothing is known yet: history comes from the database first
-        self.mark: Mark | None = None
-        self._lines: deque[Line] = deque()
-        self._news = asyncio.Event()
-
-    def feed(self, lines: list[Line], mark: Mark) -> None:
-        self.mark = mark
-        if not self.behind:
-            self._lines.extend(lines)
-            if len(self._lines) > BUFFERED_LINES:
-                self._lines.clear()
-                self.behind = True
-        self._news.set()
-
-    def take(self) -> list[Line]:
-        """What has come since the last call, once each and in order."""
-        lines = [line for line in self._lines if line.seq > self.seen]
-        self._lines.clear()
-        self._news.clear()
-        if lines:
-            self.seen = lines[-1].seq
-        return lines
-
-    @property
-    def over(self) -> bool:
-        return self.mark is not None and self.mark.over
-
-    @property
-    def finished(self) -> bool:
-        """The job is over and every event of it has been taken."""
-        return self.mark is not None and self.mark.over and self.seen >= self.mark.last_seq
-
-    async def wait(self, timeout_s: float) -> bool:
-        """Whether anything came within the time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
+HEARTBEATS_EVERY_S = 1.0
 
 
 class Hub:
     def __init__(self) -> None:
-        self._listeners: dict[uuid.UUID, set[Listener]] = {}
-        self._told: dict[uuid.UUID, int] = {}
-        self._fresh: set[uuid.UUID] = set()
-        self._version: int | None = None
-        # Its own thread: a look must not queue behind requests, nor they behind it.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
+        self._watchers: dict[uuid.UUID, set[Watcher]] = {}
+        self._marks: dict[uuid.UUID, Mark] = {}
+        self._joined = asyncio.Event()
+        self._look = Look()
+        # Threads of their own, with a connection each: a look must not queue behind requests, nor
+        # behind the pages of those who come late.
+        self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
+        self._paging = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+        self._pages: dict[tuple[uuid.UUID, int], asyncio.Task[Page]] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._heart: asyncio.Task[None] | None = None
 
-    def join(self, job_id: uuid.UUID, after: int) -> Listener:
-        listener = Listener(job_id, after)
-        self._listeners.setdefault(job_id, set()).add(listener)
-        self._fresh.add(job_id)
+    def join(self, watcher: Watcher) -> None:
+        self._watchers.setdefault(watcher.job_id, set()).add(watcher)
         if self._reader is None or self._reader.done():
+            self._joined = asyncio.Event()  # of this event loop: the last one's may be closed
             self._reader = asyncio.get_running_loop().create_task(self._read())
-        return listener
+        known = self._marks.get(watcher.job_id)
+        if known is None:
+            self._joined.set()
+        else:
+            watcher.feed(Stretch(known.last_seq, known.last_seq), known)
+        if self._heart is None or self._heart.done():
+            self._heart = asyncio.get_running_loop().create_task(self._beat())
 
-    def leave(self, listener: Listener) -> None:
-        listeners = self._listeners.get(listener.job_id, set())
-        listeners.discard(listener)
-        if not listeners:
-            self._listeners.pop(listener.job_id, None)
-            self._told.pop(listener.job_id, None)
+    def leave(self, watcher: Watcher) -> None:
+        watchers = self._watchers.get(watcher.job_id, set())
+        watchers.discard(watcher)
+        if not watchers:
+            self._watchers.pop(watcher.job_id, None)
+            self._marks.pop(watcher.job_id, None)
 
     @property
-    def open_streams(self) -> int:
-        return sum(len(listeners) for listeners in self._listeners.values())
+    def watchers(self) -> int:
+        return sum(len(watchers) for watchers in self._watchers.values())
 
-    async def catch_up(self, listener: Listener) -> list[Line]:
-        """A page of history for one that is behind; an empty page means that it has caught up."""
-        listener.behind = False  # from here on lines are buffered, so nothing falls between
-        lines = await self._in_thread(lambda: history.page(listener.job_id, listener.seen))
-        if lines:
-            listener.seen = lines[-1].seq
-        listener.behind = len(lines) == history.PAGE
-        return lines
+    async def page(self, listener: Listener) -> Stretch:
+        """What comes next for one that is behind. Many who came at once share one read."""
+        key = (listener.job_id, listener.begin_page())
+        reading = self._pages.get(key)
+        if reading is None:
+            work = partial(history.page, *key)
+            reading = asyncio.create_task(_in_thread(self._paging, work, history.release))
+            self._pages[key] = reading
+            reading.add_done_callback(partial(self._page_was_read, key))
+        try:
+            stretch, mark = await asyncio.shield(reading)
+        except (DatabaseError, InterfaceError):
+            listener.fail_page()
+            await asyncio.sleep(AWAY_WAIT_S)
+            return Stretch(listener.seen, listener.seen)
+        return listener.turn_page(stretch, mark)
+
+    def _page_was_read(self, key: tuple[uuid.UUID, int], reading: asyncio.Task[Page]) -> None:
+        self._pages.pop(key, None)
+        if not reading.cancelled():
+            reading.exception()  # seen, even where all who waited for it have left
 
     async def _read(self) -> None:
-        while self._listeners:
+        pause_s = LOOK_SOON_S
+        while self._watchers:
             try:
-                await self._look()
-                await asyncio.sleep(LOOK_EVERY_S)
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("database_away", task="watch", error=type(error).__name__)
+                heard = await self._tell()
+            except (DatabaseError, InterfaceError):
+                self._look.forget()
                 await asyncio.sleep(AWAY_WAIT_S)
+            else:
+                pause_s = LOOK_SOON_S if heard else min(LOOK_LATEST_S, pause_s * SLOWING)
+                await self._pause(pause_s)
+        self._reader = None  # from here on whoever joins starts another
+        await _in_thread(self._looking, history.release)
 
-    async def _look(self) -> None:
-        fresh, self._fresh = self._fresh, set()
-        told = {job_id: self._told.get(job_id) for job_id in self._listeners}
-        try:
-            version, news = await self._in_thread(lambda: self._ask(told, fresh))
-        except BaseException:
-            self._fresh |= fresh
-            raise
-        self._version = version
-        for job_id, (mark, lines) in news.items():
-            if job_id in self._listeners:
-                self._told[job_id] = mark.last_seq
-                for listener in self._listeners[job_id]:
-                    listener.feed(lines, mark)
-
-    def _ask(
-        self, told: dict[uuid.UUID, int | None], fresh: set[uuid.UUID]
-    ) -> tuple[int | None, News]:
-        """In the reader's thread: the jobs that have news, with their news."""
-        version = history.data_version()
-        if version is not None and version == self._version and not fresh:
-            return version, {}
-        marks = history.marks(told)
-        moved = {
-            job_id: mark
-            for job_id, mark in marks.items()
-            if job_id in fresh or mark.last_seq != told[job_id]
+    async def _tell(self) -> bool:
+        """Look once and tell the watchers; whether there was anything to tell."""
+        self._joined.clear()
+        told = {
+            job_id: mark.last_seq if (mark := self._marks.get(job_id)) else None
+            for job_id in self._watchers
         }
-        # Up to the mark and no further: what commits between the two queries is told next time,
-        # together with the status it came with.
-        spans = {
-            job_id: (after, mark.last_seq)
-            for job_id, mark in moved.items()
-            if (after := told[job_id]) is not None and after < mark.last_seq
-        }
-        lines = history.news(spans)
-        return version, {job_id: (mark, lines.get(job_id, [])) for job_id, mark in moved.items()}
+        news: News = await _in_thread(self._looking, partial(self._look.changes, told))
+        for job_id, (stretch, mark) in news.items():
+            if job_id in self._watchers:
+                self._marks[job_id] = mark
+                for watcher in self._watchers[job_id]:
+                    watcher.feed(stretch, mark)
+        return bool(news)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        def clean() -> T:
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but look sooner for somebody whose job is new here."""
+        await asyncio.sleep(LOOK_SOON_S)
+        if seconds > LOOK_SOON_S:
             try:
-                return work()
-            finally:
-                history.release()
+                async with asyncio.timeout(seconds - LOOK_SOON_S):
+                    await self._joined.wait()
+            except TimeoutError:
+                pass  # nobody came
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, clean)
+    async def _beat(self) -> None:
+        """Wake those that have said nothing for a while: one timer for all streams."""
+        while self._watchers:
+            await asyncio.sleep(HEARTBEATS_EVERY_S)
+            now = asyncio.get_running_loop().time()
+            for watchers in self._watchers.values():
+                for watcher in watchers:
+                    if watcher.beat_due_at <= now:
+                        watcher.nudge()
+
+
+async def _in_thread(
+    pool: ThreadPoolExecutor, work: Callable[[], T], afterwards: Callable[[], None] | None = None
+) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, _careful, work, afterwards)
+
+
+def _careful(work: Callable[[], T], afterwards: Callable[[], None] | None) -> T:
+    try:
+        found = work()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("database_away", task="watch", error=type(error).__name__)
+        history.drop()
+        raise
+    if afterwards is not None:
+        afterwards()
+    return found
+
+
+@cache
+def of_this_process() -> Hub:
+    return Hub()

@@ -7,32 +7,31 @@ import uuid
 from typing import Any
 
 from jobs.watching.exchange import Answer, Exchange
-from jobs.watching.hub import Listener
-from jobs.watching.streams import gone, hub, until_either
+from jobs.watching.listeners import Watcher
+from jobs.watching.streams import watching
 
 DONE = 200
+JSON = b"application/json"
 
 
 async def serve(ticket: dict[str, Any], answer: Answer, exchange: Exchange) -> None:
     """`ticket`: job_id, seconds, the path that shows the job, and the key to show it under."""
-    listener = hub().join(uuid.UUID(ticket["job_id"]), 0)
-    try:
-        over = _until_over(listener, float(ticket["seconds"]))
-        await until_either(over, gone(exchange.receive))
-    finally:
-        hub().leave(listener)
+    watcher = Watcher(uuid.UUID(ticket["job_id"]))
+    async with watching(watcher, exchange):
+        await _until_over(watcher, float(ticket["seconds"]))
+    if watcher.stopped and not exchange.closing:
+        return  # nobody is left to answer
     shown = await exchange.ask(ticket["path"], dict(answer.headers)[b"x-request-id"])
     if shown.status == DONE:  # else the caller lost the right to see it meanwhile: say that
-        _keep_promises(shown, answer, ticket, done=listener.over)
+        _keep_promises(shown, answer, ticket, done=watcher.over)
     await exchange.give(shown)
 
 
-async def _until_over(listener: Listener, seconds: float) -> None:
+async def _until_over(watcher: Watcher, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while not listener.over:
-                await listener.wait(seconds)
-                listener.take()
+            while not (watcher.over or watcher.stopped):
+                await watcher.wait()
     except TimeoutError:
         pass  # the job goes on; the answer says how far it is
 
@@ -41,7 +40,7 @@ def _keep_promises(shown: Answer, answer: Answer, ticket: dict[str, Any], *, don
     """The first answer's headers (Location, Preference-Applied…) and its shape."""
     have = {name for name, _ in shown.headers} | {b"content-length", b"content-type"}
     shown.headers += [(name, value) for name, value in answer.headers if name not in have]
-    if ticket.get("wrap"):
+    if ticket.get("wrap") and dict(shown.headers)[b"content-type"].startswith(JSON):
         shown.body = b'{"%s":%s}' % (ticket["wrap"].encode("ascii"), shown.body or b"null")
         shown.headers = [(n, v) for n, v in shown.headers if n != b"content-length"]
         shown.headers.append((b"content-length", str(len(shown.body)).encode("ascii")))

@@ -1,0 +1,1 @@
+"""Event streams under load: delays, losses and cost, beside a query per client as the floor."""

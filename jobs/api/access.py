@@ -1,0 +1,53 @@
+"""Who may see which job, and what an error about a job carries."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import Http404
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.errors import NotAllowed
+from jobs.models import Job, JobQuerySet
+
+
+class JobView(GenericAPIView[Job]):
+    """A view of one job: somebody else's is not there, and errors name the job they are about."""
+
+    scope = "jobs"
+    queryset = Job.objects.none()
+    query: dict[str, Any]
+    found: Job | None = None
+
+    def find(self, job_id: uuid.UUID) -> Job:
+        if self.found is None:
+            self.found = visible(self.request).filter(id=job_id).first()
+        if self.found is None:
+            raise Http404
+        return self.found
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, Job.DoesNotExist):
+            exc = Http404()  # it was removed while we looked
+        response = super().handle_exception(exc)
+        # A fault of the service is in the log under the request's id, so that one stays.
+        if self.found is not None and response.status_code < 500:
+            response.data["correlation_id"] = str(self.found.pk)
+        return response
+
+
+def caller(request: Request) -> AbstractBaseUser:
+    return cast(AbstractBaseUser, request.user)
+
+
+def visible(request: Request) -> JobQuerySet:
+    return Job.objects.visible_to(request.user)
+
+
+def require_staff(request: Request) -> None:
+    if not getattr(request.user, "is_staff", False):
+        raise NotAllowed("Queues are for staff.")

@@ -1,0 +1,61 @@
+"""Running failed jobs again, and the list of those that used up their attempts.
+
+A letter is taken off that list by one caller only, however many press at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from jobs import submission
+from jobs.errors import InvalidState, JobError
+from jobs.models import Job
+
+
+class Settled(InvalidState):
+    """Somebody else dealt with the letter meanwhile."""
+
+
+@dataclass
+class Outcome:
+    """What became of several dead letters."""
+
+    requeued: list[tuple[Job, Job]] = field(default_factory=list)  # the old job, the new one
+    refused: list[tuple[Job, JobError]] = field(default_factory=list)
+
+
+def is_open(job: Job) -> bool:
+    return job.dead_at is not None and job.dead_resolved_at is None
+
+
+def again(job: Job, edits: Mapping[str, Any] | None = None) -> Job:
+    """A new job of the same owner, with the old one's parameters but for `edits`."""
+    params = {**job.params, **(edits or {})}
+    with transaction.atomic():
+        if is_open(job) and not submission.resolve_dead(job.pk):
+            raise Settled("This dead letter was requeued or discarded meanwhile.")
+        return submission.requeue(job, params=params)
+
+
+def discard(job: Job) -> None:
+    """Give the job up: it stays in the history and leaves the list."""
+    if not submission.resolve_dead(job.pk):
+        raise Settled("The job is not on the list of dead letters.")
+
+
+def requeue(letters: Iterable[Job], edits: Mapping[str, Any] | None = None) -> Outcome:
+    """Each letter that is still open. One that cannot run stays on the list and holds up no other;
+    one that somebody else dealt with meanwhile is passed over."""
+    outcome = Outcome()
+    for job in letters:
+        try:
+            outcome.requeued.append((job, again(job, edits)))
+        except Settled:
+            continue
+        except JobError as error:
+            outcome.refused.append((job, error))
+    return outcome

@@ -1,0 +1,65 @@
+"""Stored files that nothing shows any more.
+
+A row and its file cannot go in one transaction. So the row goes first, and in its transaction the
+file's key is put on a list; what is on the list is removed from the storage, then from the list. A
+crash in between leaves the list: no link ever leads to a missing file, and no file is forgotten.
+(A file that was stored without its row ever being written is on no list. It lies below its job's
+folder: a sweep looks for folders there whose job is over and whose files have no row.)
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import QuerySet
+
+from jobs.models import Artifact, Job, Leftover
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+
+
+def forget_jobs(jobs: QuerySet[Job]) -> None:
+    """Delete jobs with all they have; their files are put on the list."""
+    with transaction.atomic():
+        ids = list(jobs.select_for_update().values_list("pk", flat=True))
+        _list(Artifact.objects.filter(job_id__in=ids))
+        Job.objects.filter(pk__in=ids).delete()
+
+
+def forget_artifacts(artifacts: QuerySet[Artifact]) -> None:
+    with transaction.atomic():
+        ids = list(artifacts.select_for_update(of=("self",)).values_list("pk", flat=True))
+        mine = Artifact.objects.filter(pk__in=ids)
+        _list(mine)
+        mine.delete()
+
+
+def clear() -> int:
+    """Remove listed files; how many. A storage that fails is left alone until the next time."""
+    cleared = 0
+    while batch := list(Leftover.objects.order_by("pk")[:BATCH]):
+        for leftover in batch:
+            if not _removed(leftover):
+                return cleared
+            cleared += 1
+    return cleared
+
+
+def _removed(leftover: Leftover) -> bool:
+    # The key is in use again when a retry stored the same item a second time.
+    if not Artifact.objects.filter(s3_key=leftover.s3_key).exists():
+        try:
+            default_storage.delete(leftover.s3_key)
+        except Exception as error:  # noqa: BLE001  each storage has errors of its own
+            log.warning("file_not_removed", key=leftover.s3_key, error=type(error).__name__)
+            return False
+    leftover.delete()
+    return True
+
+
+def _list(artifacts: QuerySet[Artifact]) -> None:
+    keys = artifacts.values_list("s3_key", flat=True)
+    Leftover.objects.bulk_create(Leftover(s3_key=key) for key in keys)

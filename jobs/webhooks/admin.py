@@ -1,0 +1,163 @@
+"""Webhooks and their deliveries in the admin: everybody's, to look at, resume and send again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from jobs.admin.shown import ShownAdmin
+from jobs.errors import JobError
+from jobs.webhooks import deliveries, endpoints
+from jobs.webhooks.models import (
+    Condition,
+    Outcome,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+
+CONDITION_COLOURS = {
+    Condition.ACTIVE.value: "success",
+    Condition.PAUSED.value: "warning",
+    Condition.DISABLED.value: "danger",
+}
+OUTCOME_COLOURS = {
+    Outcome.PENDING.value: "info",
+    Outcome.DELIVERED.value: "success",
+    Outcome.FAILED.value: "danger",
+}
+
+
+class WebhookAdmin(ShownAdmin):
+    """Unlike the engine's own rows these may be deleted: they belong to their owner, who may go."""
+
+    sortable_by = ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super(ShownAdmin, self).has_delete_permission(request, obj))
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(WebhookAdmin):
+    list_display = ("url", "owner", "state", "reason", "failing_since", "created_at")
+    list_filter = ("condition",)
+    list_select_related = ("owner",)
+    search_fields = ("url", "owner__username")
+    search_help_text = "Part of the address or of the owner's name"
+    ordering = ("-created_at", "-id")
+    fields = ("id", "url", "owner", "events", "state", "reason", "failing_since", "created_at")
+    actions = ("resume", "disable", "test")
+
+    @display(description="Condition", label=CONDITION_COLOURS)  # type: ignore[untyped-decorator]
+    def state(self, endpoint: WebhookEndpoint) -> str:
+        return endpoint.condition
+
+    @admin.action(description="Resume: send again", permissions=["change"])
+    def resume(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
+        done = [row for row in rows if endpoints.resume(row.id)]
+        self._told(request, done, "Resumed.", "resumed")
+
+    @admin.action(description="Disable: owe nothing more", permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
+        done = [row for row in rows if endpoints.disable(row.id, "Disabled by an operator.")]
+        self._told(request, done, "Disabled.", "disabled")
+
+    @admin.action(description="Send a test", permissions=["change"])
+    def test(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
+        for row in rows:
+            _try(self, request, lambda row=row: endpoints.test(row), f"A test goes to {row.url}.")
+
+    def _told(
+        self, request: HttpRequest, rows: list[WebhookEndpoint], entry: str, word: str
+    ) -> None:
+        for row in rows:
+            self.log_change(request, row, entry)
+        self.message_user(request, f"{len(rows)} {word}.", messages.SUCCESS)
+
+
+class AttemptInline(TabularInline):  # type: ignore[misc]
+    model = WebhookAttempt
+    fields = ("number", "started_at", "duration_ms", "status_code", "error", "response")
+    readonly_fields = fields
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("jobs.view_webhookdelivery")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(WebhookAdmin):
+    list_display = (
+        "created_at",
+        "event",
+        "owner",
+        "url",
+        "state",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+    )
+    list_filter = ("status", "event")
+    list_select_related = ("owner",)
+    search_fields = ("url", "owner__username")
+    search_help_text = "Part of the address or of the owner's name"
+    ordering = ("-created_at", "-id")
+    fields = (
+        "message_id",
+        "event",
+        "owner",
+        "endpoint",
+        "job",
+        "url",
+        "state",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+        "created_at",
+        "finished_at",
+        "body",
+    )
+    readonly_fields = ("message_id", "state", "next_attempt_at")
+    inlines = (AttemptInline,)
+    actions = ("resend",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
+        rows: QuerySet[WebhookDelivery] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name == "jobs_webhookdelivery_changelist"
+        return rows.defer("body") if is_list else rows
+
+    @display(description="Status", label=OUTCOME_COLOURS)  # type: ignore[untyped-decorator]
+    def state(self, delivery: WebhookDelivery) -> str:
+        return delivery.status
+
+    @admin.action(description="Send again now", permissions=["change"])
+    def resend(self, request: HttpRequest, rows: QuerySet[WebhookDelivery]) -> None:
+        for row in rows.select_related("endpoint"):
+            if _try(self, request, lambda row=row: deliveries.resend(row), f"{row} goes again."):
+                self.log_change(request, row, "Sent again.")
+
+
+def _try(page: WebhookAdmin, request: HttpRequest, act: Any, told: str) -> bool:
+    """One row that cannot be acted on keeps no other from it."""
+    try:
+        act()
+    except JobError as error:
+        page.message_user(request, error.message, messages.ERROR)
+        return False
+    page.message_user(request, told, messages.SUCCESS)
+    return True

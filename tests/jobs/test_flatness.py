@@ -1,0 +1,133 @@
+"""With 100,000 jobs in the table, nothing that is asked often reads more than a page of them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from jobs import claims, queueing
+from jobs.models import Job
+from jobs.states import State
+
+MANY = 100_000
+OWNERS = 20
+TYPES = ("selftest",)
+# In the words of either database; the small table of queues may be read whole.
+SORT_OR_SCAN = r'TEMP B-TREE|"Sort"|SCAN jobs_job(?! USING)|"Seq Scan"[^{}]*"jobs_job"'
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[uuid.UUID]:
+    """The owner of one in twenty of 100,000 jobs, half of which wait."""
+    with django_db_blocker.unblock():
+        users = [
+            get_user_model().objects.create_user(username=f"crowd-{at}") for at in range(OWNERS)
+        ]
+        Job.objects.bulk_create(_jobs(users), batch_size=2000)
+        _analyze()
+        yield users[0].pk
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM jobs_job")
+        get_user_model().objects.filter(username__startswith="crowd-").delete()
+
+
+def _jobs(users: list[Any]) -> Iterator[Job]:
+    now = timezone.now()
+    for at in range(MANY):
+        owner, over = users[at % OWNERS], at // OWNERS % 2 == 0
+        created = now - timedelta(seconds=MANY - at)
+        yield Job(
+            type="selftest",
+            queue="io",
+            owner=owner,
+            share=str(owner.pk),
+            status=State.SUCCEEDED if over else State.QUEUED,
+            created_at=created,
+            available_at=created,
+            started_at=created if over else None,
+            finished_at=created if over else None,
+        )
+
+
+def _analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def explained(sql: str) -> str:
+    how = "EXPLAIN (FORMAT JSON)" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{how} {sql}")
+        return str(cursor.fetchall()).replace("'", '"')
+
+
+def plan(jobs: QuerySet[Any]) -> str:
+    options = {"format": "json"} if connection.vendor == "postgresql" else {}
+    return jobs.explain(**options)
+
+
+@pytest.mark.django_db
+def test_claim_reads_the_index_in_order_and_sorts_nothing(crowd: uuid.UUID) -> None:
+    with CaptureQueriesContext(connection) as said:
+        assert claims.next_lease("io", "holder", TYPES, {uuid.uuid4()}) is not None
+    looks = [query["sql"] for query in said if 'FROM "jobs_job"' in query["sql"]]
+    plans = [explained(sql) for sql in looks if sql.startswith("SELECT")]
+    assert all("job_claim" in said for said in plans[:2])
+    assert not re.findall(SORT_OR_SCAN, "".join(plans))
+
+
+LISTS = {
+    "all": {},
+    "own": {"owner": True},
+    "by status": {"status": State.QUEUED},
+    "own by status": {"owner": True, "status": State.QUEUED},
+    "by type": {"type": "selftest"},
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("filters", LISTS.values(), ids=LISTS)
+def test_list_reads_an_index_in_order_and_sorts_nothing(
+    crowd: uuid.UUID, filters: dict[str, Any]
+) -> None:
+    wanted = {**filters, **({"owner": crowd} if "owner" in filters else {})}
+    said = plan(Job.objects.filter(**wanted).order_by("-created_at", "-id")[:51])
+    assert "job_by_" in said
+    assert not re.findall(SORT_OR_SCAN, said)
+
+
+@pytest.mark.django_db
+def test_list_and_status_cost_as_many_queries_as_in_an_empty_table(crowd: uuid.UUID) -> None:
+    client = APIClient()
+    client.force_authenticate(get_user_model().objects.get(pk=crowd))
+    newest = Job.objects.filter(owner_id=crowd, status=State.SUCCEEDED).first()
+    assert newest is not None
+    with CaptureQueriesContext(connection) as listing:
+        page = client.get("/v1/jobs?limit=50").json()
+    with CaptureQueriesContext(connection) as looking:
+        client.get(f"/v1/jobs/{newest.pk}")
+    assert len(page["jobs"]) == 50
+    assert len(listing) == 1
+    assert len(looking) <= 2
+
+
+@pytest.mark.django_db
+def test_place_in_a_deep_queue_is_found_in_a_bounded_number_of_queries(crowd: uuid.UUID) -> None:
+    last = Job.objects.filter(owner_id=crowd, status=State.QUEUED).first()
+    assert last is not None
+    with CaptureQueriesContext(connection) as said:
+        place = queueing.place(last)
+    assert place is not None
+    assert place.position > MANY // OWNERS // 2
+    assert len(said) <= 2 * queueing.COUNTED_SHARES + 6

@@ -1,0 +1,3 @@
+from tests.jobs.watching.served import served
+
+__all__ = ["served"]
