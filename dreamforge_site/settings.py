@@ -160,7 +160,7 @@ CORS_EXPOSE_HEADERS = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "dreamforge_site.accounts.authentication.BearerAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "dreamforge_site.accounts.authentication.SessionAuthentication",
         "dreamforge_site.accounts.authentication.OpenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
