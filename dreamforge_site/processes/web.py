@@ -13,10 +13,10 @@ from uvicorn.supervisors import Multiprocess
 
 from dreamforge_site.environment import Environment
 from dreamforge_site.processes import ownership
+from dreamforge_site.processes.protocol import Protocol
 
 # An open stream would hold the server for ever; clients resume elsewhere.
 GRACE_S = 5
-MAX_HEADER_BYTES = 65_536
 
 
 def application() -> Any:
@@ -36,7 +36,7 @@ def configuration(environment: Environment) -> uvicorn.Config:
         host=environment.host,
         port=environment.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         log_config=None,
         access_log=False,
@@ -44,7 +44,6 @@ def configuration(environment: Environment) -> uvicorn.Config:
         proxy_headers=bool(environment.trusted_proxies),
         forwarded_allow_ips=list(environment.trusted_proxies),
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         workers=environment.web_processes,
     )
 
