@@ -7,7 +7,7 @@ export MAKE
 
 PYTEST := .venv/bin/pytest -q
 MANAGE := .venv/bin/python manage.py
-SETS := service $(if $(OTEL_EXPORTER_OTLP_ENDPOINT)$(OTEL_TRACES_EXPORTER),tracing)
+SETS := service $(if $(OTEL_EXPORTER_OTLP_ENDPOINT)$(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)$(OTEL_TRACES_EXPORTER),tracing)
 # Tools that only read the code must not depend on a database or on a developer's settings.
 CLEAN := env DF_DATA_DIR=$(CURDIR)/.tools/gates
 
@@ -39,7 +39,7 @@ services: develop ## PostgreSQL, Redis and Chromium for the tests
 # One gate at a time
 
 .PHONY: check-format lint imports dependencies types check-migrations check-openapi check-config-docs
-check-format: develop
+check-format: develop ## Formatting, without changing anything
 	@.venv/bin/ruff format --quiet --check .
 
 lint: develop ## Ruff's rules
@@ -48,19 +48,19 @@ lint: develop ## Ruff's rules
 imports: develop ## The import directions between the rooms
 	@.venv/bin/lint-imports
 
-dependencies: develop
+dependencies: develop ## The installed packages agree with each other
 	@.venv/bin/python -m pip check --disable-pip-version-check
 
 types: develop ## mypy, strict
 	@$(CLEAN) .venv/bin/mypy
 
-check-migrations: develop
+check-migrations: develop ## No model has changed without its migration
 	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
 
-check-openapi: develop
+check-openapi: develop ## docs/openapi is what the code says
 	@$(CLEAN) $(MANAGE) openapi --check
 
-check-config-docs: develop
+check-config-docs: develop ## docs/configuration.md is what the code says
 	@$(CLEAN) $(MANAGE) config_docs --check
 
 .PHONY: test-sqlite test-postgres test-browser compose-check

@@ -11,10 +11,13 @@ import json
 import uuid
 from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dreamforge_site import correlation
 from dreamforge_site.api import errors
+
+log = structlog.get_logger(__name__)
 
 HEAD_LIMIT_BYTES = 65_536
 HEAD_WITHIN_S = 20.0
@@ -26,11 +29,19 @@ class HeadTooLong(Exception):
 
 class Protocol(HttpToolsProtocol):
     _head_bytes = 0
+    _unfinished_bytes = 0
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # The parser speaks of a header when it ends; one that never ends is counted here.
+        self._unfinished_bytes = self._unfinished_bytes + len(data) if self._patience else 0
+        if self._unfinished_bytes > HEAD_LIMIT_BYTES and not self.transport.is_closing():
+            self.send_400_response("")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
@@ -55,6 +66,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         request_id = uuid.uuid4().hex
+        log.info("request_refused", status=400, request_id=request_id, client=self.client)
         error = errors.malformed("This is not an HTTP request the server can read.")
         error.correlation_id = request_id
         self.transport.write(_answer(error.status, errors.envelope(error), request_id))

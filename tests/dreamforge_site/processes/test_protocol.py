@@ -59,6 +59,12 @@ def test_head_of_ordinary_size_is_answered(connection: socket.socket) -> None:
     assert everything(connection).startswith(b"HTTP/1.1 200 ")
 
 
+def test_header_without_end_loses_its_connection(connection: socket.socket) -> None:
+    connection.sendall(HEAD + b"X-Endless: ")
+    with pytest.raises(ConnectionError):
+        connection.sendall(b"x" * protocol.HEAD_LIMIT_BYTES * 1000)
+
+
 async def nobody(scope: Any, receive: Any, send: Any) -> None:
     """An application that is never reached."""
 
