@@ -8,7 +8,7 @@ export MAKE
 PYTEST := .venv/bin/pytest -q
 MANAGE := .venv/bin/python manage.py
 SETS := service $(if $(OTEL_EXPORTER_OTLP_ENDPOINT)$(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)$(OTEL_TRACES_EXPORTER),tracing)
-# Tools that only read the code must not depend on a database or on a developer's settings.
+# Tools that only read the code must not depend on a database that somebody uses.
 CLEAN := env DF_DATA_DIR=$(CURDIR)/.tools/gates
 
 .PHONY: help
