@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 # Few, because each costs every request: the full stock set tripled the CPU of one.
 MIDDLEWARE = [
     "dreamforge_site.operations.requests.RequestMiddleware",
+    "dreamforge_site.operations.probes.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -116,7 +117,6 @@ LOGIN_REDIRECT_URL = "admin:index"
 # The web's own safety
 _https = ENVIRONMENT.https_required
 SECURE_SSL_REDIRECT = _https
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # probes speak plain http
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
@@ -160,7 +160,7 @@ CORS_EXPOSE_HEADERS = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "dreamforge_site.accounts.authentication.BearerAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "dreamforge_site.accounts.authentication.SessionAuthentication",
         "dreamforge_site.accounts.authentication.OpenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [

@@ -41,7 +41,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "rest_framework.authentication.SessionAuthentication"
+    target_class = "dreamforge_site.accounts.authentication.SessionAuthentication"
     name = "session"
     match_subclasses = True
 

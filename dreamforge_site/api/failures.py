@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from django.core.exceptions import (
     BadRequest,
+    DisallowedHost,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponse)
 
 API_PREFIXES = ("/v1", "/openai", "/hf", "/healthz", "/readyz", "/metrics")
+UNKNOWN_HOST = "The service does not answer to this host name; DF_ALLOWED_HOSTS lists its own."
 TITLES = {
     400: "That request could not be understood",
     403: "You may not do that",
@@ -187,6 +189,7 @@ TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any], ApiError]], ...] 
     (TooManyFilesSent, _fixed("payload_too_large", "The form has too many files.")),
     (MultiPartParserError, _fixed("malformed_request", "The form could not be read.")),
     (UnreadablePostError, _fixed("malformed_request", "The body ended early.")),
+    (DisallowedHost, _fixed("malformed_request", UNKNOWN_HOST)),
     # The text can repeat a hostile header.
     (SuspiciousOperation, _fixed("malformed_request", "The request was refused as unsafe.")),
     (BadRequest, _fixed("malformed_request", "The request could not be understood.")),

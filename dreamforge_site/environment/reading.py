@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from dreamforge_site import databases
 from dreamforge_site.environment.variables import (
@@ -20,6 +20,7 @@ from dreamforge_site.environment.variables import (
     variable_names,
 )
 
+DISTINCT_KEY_CHARACTERS = 10
 BROKER_SCHEMES = ("embedded", "redis", "rediss", "amqp", "amqps")
 
 
@@ -158,12 +159,21 @@ def _conflicts(env: Environment) -> list[str]:
             "DF_SECRET_KEY: got nothing, takes at least 50 random characters in production",
         ),
         (
+            env.in_production and env.secret_key is not None and _is_guessable(env.secret_key),
+            "DF_SECRET_KEY: got a value that is easy to guess, takes at least 50 random characters",
+        ),
+        (
             env.in_production and not env.allowed_hosts,
             "DF_ALLOWED_HOSTS: got nothing, takes the host names of the service in production",
         ),
     )
     problems = [line for broken, line in rules if broken]
     return problems + _bad_networks(env) + _bad_devices(env) + _bad_urls(env)
+
+
+def _is_guessable(key: SecretStr) -> bool:
+    text = key.get_secret_value()
+    return len(set(text)) < DISTINCT_KEY_CHARACTERS or text.startswith("django-insecure-")
 
 
 def _bad_networks(env: Environment) -> list[str]:

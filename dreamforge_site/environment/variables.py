@@ -152,7 +152,7 @@ class Environment(BaseSettings):
     admin_password: SecretStr | None = access(
         None,
         takes="a password of at least 8 characters",
-        does="Password of that administrator. Without it the first start prints a one-time one.",
+        does="Password of that administrator. Else the first start makes one and prints it, once.",
         min_length=8,
         max_length=4096,
     )
@@ -207,7 +207,8 @@ class Environment(BaseSettings):
     s3_public_endpoint: str | None = keeping(
         None,
         takes="an http(s) address",
-        does="The same service as clients reach it; links are signed for this address.",
+        does="The same service as clients reach it; links are signed for this address (to come, "
+        "with images).",
         pattern=r"^https?://",
     )
     s3_access_key: SecretStr | None = keeping(None, takes="an access key", does="S3 access key.")
@@ -245,7 +246,7 @@ class Environment(BaseSettings):
     presign_ttl_s: int = images(
         3600,
         takes="seconds from 60 to 604800",
-        does="Life of an artifact link.",
+        does="Life of an artifact link (to come, with images).",
         ge=60,
         le=604_800,
     )
@@ -318,12 +319,12 @@ class Environment(BaseSettings):
         "networks of IPv4 and IPv6, never link-local ones; a list opens these networks.",
     )
     runner: Literal["auto", "sdxl", "fake"] = images(
-        "auto", takes="auto, sdxl or fake", does="Engine that draws."
+        "auto", takes="auto, sdxl or fake", does="Engine that draws (to come, with images)."
     )
     runner_keep_alive_s: int = images(
         300,
         takes="seconds from 0 to 86400",
-        does="How long a loaded model waits for the next job.",
+        does="How long a loaded model waits for the next job (to come, with images).",
         ge=0,
         le=86_400,
     )
@@ -334,28 +335,41 @@ class Environment(BaseSettings):
     )
 
     download_concurrency: int = downloads(
-        16, takes="a number from 1 to 64", does="Connections one download may open.", ge=1, le=64
+        16,
+        takes="a number from 1 to 64",
+        does="Connections one download may open (to come).",
+        ge=1,
+        le=64,
     )
     download_max_rate: int = downloads(
-        0, takes="bytes a second, 0 for no limit", does="Cap for all downloads together.", ge=0
+        0,
+        takes="bytes a second, 0 for no limit",
+        does="Cap for all downloads together (to come).",
+        ge=0,
     )
     hf_token: SecretStr | None = downloads(
-        None, names=("HF_TOKEN", "DF_HF_TOKEN"), takes="a token", does="Hugging Face token."
+        None,
+        names=("HF_TOKEN", "DF_HF_TOKEN"),
+        takes="a token",
+        does="Hugging Face token (to come).",
     )
     hf_endpoint: str = downloads(
         "https://huggingface.co",
         names=("HF_ENDPOINT", "DF_HF_ENDPOINT"),
         takes="an http(s) address",
-        does="Hugging Face hub, or a mirror that speaks its protocol.",
+        does="Hugging Face hub, or a mirror that speaks its protocol (to come).",
         pattern=r"^https?://",
     )
     civitai_token: SecretStr | None = downloads(
-        None, names=("CIVITAI_TOKEN", "DF_CIVITAI_TOKEN"), takes="a token", does="CivitAI token."
+        None,
+        names=("CIVITAI_TOKEN", "DF_CIVITAI_TOKEN"),
+        takes="a token",
+        does="CivitAI token (to come).",
     )
     civitai_endpoint: str = downloads(
         "https://civitai.com",
         takes="an http(s) address",
-        does="CivitAI, or a server that speaks its protocol.",
+        does="CivitAI, or a server that speaks its protocol (to come).",
         pattern=r"^https?://",
     )
 

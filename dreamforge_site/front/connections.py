@@ -13,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import uuid
 from typing import Any
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from dreamforge_site import correlation
 from dreamforge_site.api import errors
 
 log = structlog.get_logger(__name__)
@@ -40,11 +42,12 @@ class Connection(HttpToolsProtocol):
     _silence: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
     _header_bytes = 0
+    _unfinished_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         _limit(transport.get_extra_info("socket"))
-        self._silence = self.loop.call_later(HEADERS_WITHIN_S, transport.abort)
+        self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -58,6 +61,14 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["state"][IN_STATE] = self
         self._header_bytes = 0
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # The parser speaks of a header when it ends; one that never ends is counted here.
+        self._unfinished_bytes = self._unfinished_bytes + len(data) if self._silence else 0
+        if self._unfinished_bytes > HEADERS_LIMIT_BYTES and not self.transport.is_closing():
+            self.send_400_response("")
 
     def on_url(self, url: bytes) -> None:
         self._weigh(len(url))
@@ -69,16 +80,13 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._cancel(self._silence)
+        self._silence = None
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        error = errors.malformed(f"{msg} Headers may take {HEADERS_LIMIT_BYTES} bytes.")
-        body = json.dumps(errors.envelope(error)).encode()
-        head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
+        request_id = uuid.uuid4().hex
+        log.info("request_refused", status=400, request_id=request_id, client=self.client)
+        self.transport.write(_unreadable(request_id))
         self.transport.close()
 
     def pause_writing(self) -> None:
@@ -100,6 +108,10 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._served = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _expect_headers(self) -> None:
+        if self._silence is None:
+            self._silence = self.loop.call_later(HEADERS_WITHIN_S, self.transport.abort)
 
     def _await_progress(self, within_s: float) -> None:
         self._cancel(self._stall)
@@ -124,6 +136,23 @@ class Connection(HttpToolsProtocol):
         for timer in timers:
             if timer is not None:
                 timer.cancel()
+
+
+def _unreadable(request_id: str) -> bytes:
+    error = errors.malformed(
+        "This is not an HTTP request the server can read; "
+        f"its headers may take {HEADERS_LIMIT_BYTES} bytes."
+    )
+    error.correlation_id = request_id
+    body = json.dumps(errors.envelope(error)).encode()
+    head = (
+        "HTTP/1.1 400 Bad Request\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"{correlation.ANSWERED_IN}: {request_id}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
 
 
 def _limit(connection: Any) -> None:

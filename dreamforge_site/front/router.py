@@ -8,13 +8,13 @@ from typing import Any
 
 import structlog
 
+from dreamforge_site import correlation
 from dreamforge_site.api import errors
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.environment import is_loopback
 from dreamforge_site.front import bodies, cross_origin, handoffs
 from dreamforge_site.front.bodies import Disconnected, Receive, Scope, Send
 from dreamforge_site.front.bridge import Answer, Bridge
-from dreamforge_site.operations.requests import request_id_from
 
 log = structlog.get_logger(__name__)
 
@@ -114,5 +114,5 @@ def _request_id(scope: Scope) -> str:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        scope["dreamforge.request_id"] = request_id_from(headers)
+        scope["dreamforge.request_id"] = correlation.from_headers(headers)
     return str(scope["dreamforge.request_id"])

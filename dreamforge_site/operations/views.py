@@ -34,6 +34,7 @@ def probe(view: View) -> View:
             response = refused(ApiError("method_not_allowed", message))
             response["Allow"] = ", ".join(METHODS)
         response["Cache-Control"] = "no-store"
+        response["X-Content-Type-Options"] = "nosniff"
         return response
 
     return answer

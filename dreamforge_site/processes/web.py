@@ -17,7 +17,6 @@ from dreamforge_site.processes import ownership
 
 # An open stream would hold the server for ever; clients resume elsewhere.
 GRACE_S = 5
-MAX_HEADER_BYTES = 65_536
 
 
 def application() -> Any:
@@ -45,7 +44,6 @@ def configuration(environment: Environment) -> uvicorn.Config:
         proxy_headers=bool(environment.trusted_proxies),
         forwarded_allow_ips=list(environment.trusted_proxies),
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         workers=environment.web_processes,
     )
 

@@ -69,7 +69,10 @@ class Service(ServerProcess):
 
     def to_the_end(self) -> subprocess.CompletedProcess[str]:
         """For a one-shot: run it and return how it ended."""
-        return subprocess.run(self.command(), capture_output=True, text=True, check=False)
+        try:
+            return subprocess.run(self.command(), capture_output=True, text=True, check=False)
+        finally:
+            self.stop()
 
     def terminated(self) -> int:
         """The exit status after TERM, within the grace the file gives."""

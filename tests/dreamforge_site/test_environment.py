@@ -19,7 +19,7 @@ from dreamforge_site.environment import (
 
 pytestmark = pytest.mark.pure
 
-KEY = "k" * 60
+KEY = "0123456789abcdef" * 4
 PRODUCTION = {"DF_ENV": "production", "DF_SECRET_KEY": KEY, "DF_ALLOWED_HOSTS": "forge.example.org"}
 
 WRONG = {
@@ -206,6 +206,8 @@ def test_a_wrong_line_in_dotenv_stops_the_start_too(tmp_path: Path) -> None:
     ("change", "line"),
     [
         ({"DF_SECRET_KEY": ""}, "DF_SECRET_KEY: got nothing, takes at least 50 random characters"),
+        ({"DF_SECRET_KEY": "kX9" * 20}, "DF_SECRET_KEY: got a value that is easy to guess"),
+        ({"DF_SECRET_KEY": f"django-insecure-{KEY}"}, "DF_SECRET_KEY: got a value that is easy"),
         ({"DF_DEBUG": "true"}, "DF_DEBUG: got 'true', takes false in production"),
         ({"DF_AUTH": "off"}, "DF_AUTH: got 'off', takes on in production"),
         ({"DF_ALLOWED_HOSTS": ""}, "DF_ALLOWED_HOSTS: got nothing, takes the host names"),

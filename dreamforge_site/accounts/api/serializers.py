@@ -84,10 +84,9 @@ class MadeApiKeySerializer(ApiKeySerializer):
 
 class NewApiKeySerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=100, help_text="What the key is for.")
-    scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=list(scopes.SCOPES.items())),
-        min_length=1,
-        max_length=len(scopes.SCOPES),
+    scopes = serializers.MultipleChoiceField(
+        choices=list(scopes.SCOPES.items()),
+        allow_empty=False,
         help_text="What it may be used for, within what its owner may do.",
     )
     expires_at = serializers.DateTimeField(

@@ -116,16 +116,20 @@ def test_a_child_that_floods_its_output_does_not_keep_the_service_from_stopping(
 
 def test_a_closed_stdout_leaves_the_service_running(tmp_path: Path) -> None:
     ticks = tmp_path / "ticks"
-    script = f"while :; do echo tick; echo tick >> {ticks}; sleep 0.02; done"
+    script = f"while :; do echo tick >> {ticks}; echo tick; sleep 0.02; done"
     command = [sys.executable, "-m", DRIVER, json.dumps([["one", script]])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as service:
-        assert service.stdout is not None
-        service.stdout.readline()
-        service.stdout.close()
-        seen = ticks.stat().st_size
-        wait_until(lambda: ticks.stat().st_size > seen + 100, "more ticks")
-        service.send_signal(signal.SIGTERM)
-        assert service.wait() == signal.SIGTERM
+        try:
+            assert service.stdout is not None
+            service.stdout.readline()
+            service.stdout.close()
+            wait_until(ticks.exists, "a first tick")
+            seen = ticks.stat().st_size
+            wait_until(lambda: ticks.stat().st_size > seen + 100, "more ticks")
+            service.send_signal(signal.SIGTERM)
+            assert service.wait() == signal.SIGTERM
+        finally:
+            service.kill()
 
 
 def test_a_supervisor_that_ignores_hangups_keeps_ignoring_them(run: Run) -> None:

@@ -1,0 +1,96 @@
+# `make run` starts the service, `make test` proves the checkout; `make help` lists the rest.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export MAKE
+
+PYTEST := .venv/bin/pytest -q
+MANAGE := .venv/bin/python manage.py
+SETS := service $(if $(OTEL_EXPORTER_OTLP_ENDPOINT)$(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)$(OTEL_TRACES_EXPORTER),tracing)
+# Tools that only read the code must not depend on a database that somebody uses.
+CLEAN := env DF_DATA_DIR=$(CURDIR)/.tools/gates
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+# The two commands
+
+.PHONY: run
+run: ## Start the whole service; PORT=, DF_DATA_DIR= and every DF_ variable are honoured
+	@deploy/scripts/venv.sh $(SETS)
+	@exec $(MANAGE) dreamforge
+
+.PHONY: test
+test: develop services ## Everything: format, lint, types, documents, tests on both databases
+	@deploy/scripts/gates.sh
+
+# What they stand on
+
+.PHONY: develop
+develop: ## Python packages for work on Dream Forge, in .venv
+	@deploy/scripts/venv.sh service tracing dev
+
+.PHONY: services
+services: develop ## PostgreSQL, Redis and Chromium for the tests
+	@deploy/scripts/services.sh
+
+# One gate at a time
+
+.PHONY: check-format lint imports dependencies types check-migrations check-openapi check-config-docs
+check-format: develop ## Formatting, without changing anything
+	@.venv/bin/ruff format --quiet --check .
+
+lint: develop ## Ruff's rules
+	@.venv/bin/ruff check --quiet .
+
+imports: develop ## The import directions between the rooms
+	@.venv/bin/lint-imports
+
+dependencies: develop ## The installed packages agree with each other
+	@.venv/bin/python -m pip check --disable-pip-version-check
+
+types: develop ## mypy, strict
+	@$(CLEAN) .venv/bin/mypy
+
+check-migrations: develop ## No model has changed without its migration
+	@$(CLEAN) $(MANAGE) makemigrations --check --dry-run
+
+check-openapi: develop ## docs/openapi is what the code says
+	@$(CLEAN) $(MANAGE) openapi --check
+
+check-config-docs: develop ## docs/configuration.md is what the code says
+	@$(CLEAN) $(MANAGE) config_docs --check
+
+.PHONY: test-sqlite test-postgres test-browser compose-check
+test-sqlite: develop services ## The whole suite on SQLite; ARGS= go to pytest
+	@$(PYTEST) $(ARGS)
+
+test-postgres: develop services ## What a database can change, on PostgreSQL; ARGS= go to pytest
+	@DREAMFORGE_TEST_DATABASE=postgres $(PYTEST) -m "not pure and not browser" $(ARGS)
+
+test-browser: develop services ## The pages in a real Chromium; pictures in test-results/screenshots
+	@$(PYTEST) tests/browser $(ARGS)
+
+compose-check: develop services ## The Dockerfiles, compose files and k3s manifests
+	@$(PYTEST) tests/deploy $(ARGS)
+
+# What writes into the checkout
+
+.PHONY: fmt openapi config-docs lock clean
+fmt: develop ## Format the code and repair what ruff can repair
+	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format .
+
+openapi: develop ## Write docs/openapi from the code
+	@$(CLEAN) $(MANAGE) openapi
+
+config-docs: develop ## Write docs/configuration.md and .env.example from the code
+	@$(CLEAN) $(MANAGE) config_docs
+
+lock: develop ## Pin requirements/*.in again; ARGS=--upgrade takes newer versions
+	@deploy/scripts/lock.sh $(ARGS)
+
+clean: ## Remove what was built or downloaded here; data/ and .env stay
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
