@@ -76,6 +76,16 @@ test-browser: develop services ## The pages in a real Chromium; pictures in test
 compose-check: develop services ## The Dockerfiles, compose files and k3s manifests
 	@$(PYTEST) tests/deploy $(ARGS)
 
+.PHONY: soak bench bench-sse
+soak: develop services ## Random kills for ten minutes, then every job ended once; SOAK_S=, SEED=
+	@DREAMFORGE_TEST_SOAK_S=$(or $(SOAK_S),600) DREAMFORGE_TEST_SOAK_SEED=$(or $(SEED),0) $(PYTEST) -s tests/soak
+
+bench: develop services ## Measure posting, throughput, flatness and recovery; prints tables
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+bench-sse: develop services ## Measure event streams beside polling for each client
+	@.venv/bin/python -m benchmarks.sse $(ARGS)
+
 # What writes into the checkout
 
 .PHONY: fmt openapi config-docs lock clean

@@ -9,10 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import django_stubs_ext
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 
-from dreamforge_site import broker, databases, logs, queues, secret_key
+from dreamforge_site import broker, databases, logs, queues, secret_key, theme
 from dreamforge_site.environment import BASE_DIR, read
 
 django_stubs_ext.monkeypatch()  # lets admin classes and querysets name their model: ModelAdmin[Job]
@@ -152,6 +150,7 @@ CORS_EXPOSE_HEADERS = [
     "Idempotent-Replayed",
     "Link",
     "Location",
+    "Preference-Applied",
     "Retry-After",
     "X-Request-ID",
 ]
@@ -322,76 +321,4 @@ METRIC_COLLECTORS = [
     "jobs.metrics.collect",
 ]
 
-# The admin's look
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Dream Forge",
-    "SITE_HEADER": "Dream Forge",
-    "SITE_SUBHEADER": "Models and images on your own GPUs",
-    "SITE_URL": "/v1/docs",
-    "SITE_ICON": lambda request: static("dreamforge/icon.svg"),
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "sizes": "any",
-            "href": lambda request: static("dreamforge/icon.svg"),
-        }
-    ],
-    "LOGIN": {"form": "dreamforge_site.accounts.forms.SignInForm"},
-    "COLORS": {
-        # Embers: the forge of the name.
-        "primary": {
-            "50": "oklch(97.8% .016 70)",
-            "100": "oklch(95.2% .037 70)",
-            "200": "oklch(90.0% .074 66)",
-            "300": "oklch(83.4% .122 60)",
-            "400": "oklch(75.2% .170 53)",
-            "500": "oklch(69.6% .190 47)",
-            "600": "oklch(58.5% .180 41)",
-            "700": "oklch(50.5% .160 38)",
-            "800": "oklch(43.0% .130 37)",
-            "900": "oklch(37.8% .105 37)",
-            "950": "oklch(26.0% .075 36)",
-        },
-    },
-    "SIDEBAR": {
-        "show_search": True,
-        "navigation": [
-            {
-                "title": "Service",
-                "items": [
-                    {"title": "Overview", "icon": "dashboard", "link": reverse_lazy("admin:index")},
-                    {"title": "API documentation", "icon": "api", "link": "/v1/docs"},
-                ],
-            },
-            {
-                "title": "Accounts",
-                "separator": True,
-                "items": [
-                    {
-                        "title": "Users",
-                        "icon": "person",
-                        "link": reverse_lazy("admin:accounts_user_changelist"),
-                        "permission": lambda request: request.user.has_perm("accounts.view_user"),
-                    },
-                    {
-                        "title": "Groups",
-                        "icon": "group",
-                        "link": reverse_lazy("admin:auth_group_changelist"),
-                        "permission": lambda request: request.user.has_perm("auth.view_group"),
-                    },
-                    {
-                        "title": "API keys",
-                        "icon": "key",
-                        "link": reverse_lazy("admin:accounts_apikey_changelist"),
-                    },
-                    {
-                        "title": "Sign-ins",
-                        "icon": "login",
-                        "link": reverse_lazy("admin:accounts_signin_changelist"),
-                    },
-                ],
-            },
-        ],
-    },
-}
+UNFOLD = theme.UNFOLD

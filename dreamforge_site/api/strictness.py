@@ -58,7 +58,7 @@ def _validated(given: QueryDict, view: APIView, method: str) -> dict[str, Any]:
     serializer_class = declarations.query_serializer_class(view, method)
     # A plain dict: with a QueryDict the REST framework takes an absent boolean for false.
     values = {name: value for name, value in given.dict().items() if name not in paging}
-    if not given and (serializer_class is None or _may_be_empty(serializer_class)):
+    if not given and (serializer_class is None or _may_be_empty(serializer_class)):  # type: ignore[arg-type]
         return {}
     serializer = serializer_class(data=values) if serializer_class else None
     _refuse_undeclared(given, {*getattr(serializer, "fields", ()), *paging})

@@ -1,0 +1,90 @@
+"""The admin's look: name, icon, colours, and what stands in the sidebar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def icon(_request: HttpRequest) -> str:
+    return static("dreamforge/icon.svg")
+
+
+def page(title: str, symbol: str, model: str, right: str = "") -> dict[str, Any]:
+    """A list in the sidebar; without the right to see it, it is not shown."""
+    item: dict[str, Any] = {
+        "title": title,
+        "icon": symbol,
+        "link": reverse_lazy(f"admin:{model}_changelist"),
+    }
+    if right:
+        item["permission"] = lambda request: request.user.has_perm(right)
+    return item
+
+
+SIDEBAR = [
+    {
+        "title": "Service",
+        "items": [
+            {"title": "Overview", "icon": "dashboard", "link": reverse_lazy("admin:index")},
+            {"title": "API documentation", "icon": "api", "link": "/v1/docs"},
+        ],
+    },
+    {
+        "title": "Work",
+        "separator": True,
+        "items": [
+            page("Jobs", "work", "jobs_job", "jobs.view_job"),
+            page("Queues", "traffic", "jobs_queue", "jobs.view_queue"),
+            page("Workers", "memory", "jobs_worker", "jobs.view_worker"),
+            page("Webhooks", "webhook", "jobs_webhookendpoint", "jobs.view_webhookendpoint"),
+            page("Deliveries", "outbox", "jobs_webhookdelivery", "jobs.view_webhookdelivery"),
+            page(
+                "Task results",
+                "checklist",
+                "django_celery_results_taskresult",
+                "django_celery_results.view_taskresult",
+            ),
+        ],
+    },
+    {
+        "title": "Accounts",
+        "separator": True,
+        "items": [
+            page("Users", "person", "accounts_user", "accounts.view_user"),
+            page("Groups", "group", "auth_group", "auth.view_group"),
+            page("API keys", "key", "accounts_apikey"),
+            page("Sign-ins", "login", "accounts_signin"),
+        ],
+    },
+]
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Dream Forge",
+    "SITE_HEADER": "Dream Forge",
+    "SITE_SUBHEADER": "Models and images on your own GPUs",
+    "SITE_URL": "/v1/docs",
+    "SITE_ICON": icon,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "sizes": "any", "href": icon}],
+    "LOGIN": {"form": "dreamforge_site.accounts.forms.SignInForm"},
+    "COLORS": {
+        # Embers: the forge of the name.
+        "primary": {
+            "50": "oklch(97.8% .016 70)",
+            "100": "oklch(95.2% .037 70)",
+            "200": "oklch(90.0% .074 66)",
+            "300": "oklch(83.4% .122 60)",
+            "400": "oklch(75.2% .170 53)",
+            "500": "oklch(69.6% .190 47)",
+            "600": "oklch(58.5% .180 41)",
+            "700": "oklch(50.5% .160 38)",
+            "800": "oklch(43.0% .130 37)",
+            "900": "oklch(37.8% .105 37)",
+            "950": "oklch(26.0% .075 36)",
+        },
+    },
+    "SIDEBAR": {"show_search": True, "navigation": SIDEBAR},
+}
