@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("posting", "throughput", "flatness", "recovery", "appending", "brokers")
+NAMES = ("posting", "throughput", "flatness", "recovery", "appending")
 
 
 def main(wanted: list[str]) -> int:

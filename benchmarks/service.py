@@ -44,7 +44,7 @@ class Service:
         self.postgres = DurablePostgres() if database == "postgres" else None
         self.key = ""
         self._variables = variables
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Service:
         try:
@@ -108,7 +108,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def start_web(self, processes: int = 2) -> subprocess.Popen[bytes]:
@@ -123,11 +123,11 @@ class Service:
 
     def stop(self) -> None:
         """End every process of the service; its data stay."""
-        for process in self._processes:
+        for process in self.processes:
             process.terminate()
-        for process in self._processes:
+        for process in self.processes:
             end(process)
-        self._processes.clear()
+        self.processes.clear()
 
     def close(self) -> None:
         self.stop()

@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Iterator
 
-
 from benchmarks import client, machine, tables
 from benchmarks.service import Service
 from tests.services.redis import RedisServer

@@ -52,12 +52,18 @@ class JobAdmin(ShownAdmin):
     change_form_outer_before_template = "admin/jobs/job/actions.html"
     change_form_outer_after_template = "admin/jobs/job/history.html"
     fields = (
-        ("id", "type", "queue"),
-        ("state", "done", "tries"),
-        ("owner", "priority", "request_id"),
-        ("created_at", "started_at", "finished_at"),
-        ("error_code", "error_message"),
-        ("requeued_from", "lease_holder", "dead_at", "dead_resolved_at"),
+        "id",
+        "request_id",
+        ("type", "queue"),
+        ("state", "done"),
+        ("tries", "priority"),
+        ("owner", "created_at"),
+        ("started_at", "finished_at"),
+        "error_code",
+        "error_message",
+        "lease_holder",
+        "requeued_from",
+        ("dead_at", "dead_resolved_at"),
     )
 
     @display(description="Status", label=COLOURS)  # type: ignore[untyped-decorator]
@@ -181,8 +187,10 @@ class JobAdmin(ShownAdmin):
         }
 
 
-def _last_events(job: Job) -> list[Event]:
-    return list(job.events.order_by("-seq")[:EVENTS_SHOWN])[::-1]
+def _last_events(job: Job) -> list[tuple[Event, str]]:
+    """The newest events, oldest first, each with its payload as JSON."""
+    newest = list(job.events.order_by("-seq")[:EVENTS_SHOWN])[::-1]
+    return [(event, json.dumps(event.payload) if event.payload else "") for event in newest]
 
 
 def _buttons(job: Job) -> list[tuple[str, str]]:
