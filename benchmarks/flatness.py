@@ -50,10 +50,7 @@ def _measure(database: str) -> list[tuple[object, ...]]:
         for name in CALLS:
             # In turns, so that a busy neighbour hits both.
             pairs = [
-                [
-                    _median_ms(site, found[name])
-                    for site, found in zip((few, many), paths, strict=False)
-                ]
+                (_median_ms(few, paths[0][name]), _median_ms(many, paths[1][name]))
                 for _ in range(3)
             ]
             small, big = (statistics.median(values) for values in zip(*pairs, strict=True))
