@@ -18,7 +18,7 @@ from jobs.states import State
 WORKER_SILENT_AFTER = timedelta(seconds=20)
 MEASURED_JOBS = 500
 MEASURED_FOR_S = 10.0
-COUNTED_JOBS = 10_000  # a place beyond this is not counted out
+COUNTED_JOBS = 1_000  # a place beyond this is not counted out
 COUNTED_SHARES = 20
 COUNTED_DEPTH = 100_000
 

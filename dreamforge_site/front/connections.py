@@ -43,6 +43,7 @@ class Connection(HttpToolsProtocol):
     _stall: asyncio.TimerHandle | None = None
     _header_bytes = 0
     _unfinished_bytes = 0
+    _in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -61,9 +62,12 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["state"][IN_STATE] = self
         self._header_bytes = 0
+        self._in_head = True
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._expect_headers()  # also for a bare line break, which begins no request
         super().data_received(data)
         # The parser speaks of a header when it ends; one that never ends is counted here.
         self._unfinished_bytes = self._unfinished_bytes + len(data) if self._silence else 0
@@ -76,11 +80,13 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._weigh(len(name) + len(value))
-        super().on_header(name, value)
+        if self._in_head:  # trailers are no headers: a proxy in front has not seen them
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._cancel(self._silence)
         self._silence = None
+        self._in_head = False
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

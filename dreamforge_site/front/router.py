@@ -12,8 +12,8 @@ from dreamforge_site import correlation
 from dreamforge_site.api import errors
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.environment import is_loopback
-from dreamforge_site.front import bodies, cross_origin, handoffs
-from dreamforge_site.front.bodies import Disconnected, Receive, Scope, Send
+from dreamforge_site.front import cross_origin, handoffs
+from dreamforge_site.front.bodies import Disconnected, Intake, Receive, Scope, Send
 from dreamforge_site.front.bridge import Answer, Bridge
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 class Front:
     def __init__(self, bridge: Bridge, *, loopback_only: bool) -> None:
         self._bridge = bridge
+        self._intake = Intake()
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +39,7 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._guard(scope)
-            body = await bodies.read(scope, receive)
+            body = await self._intake.read(scope, receive)
             answer = await self._bridge.ask(scope, body)
             handoff = handoffs.find(answer)
         except ApiError as error:

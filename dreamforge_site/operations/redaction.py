@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
 LONGEST_TEXT = 16_384
+MARGIN = 4096
 DEEPEST = 6
 MOST_ITEMS = 200
 # Shorter ones ("admin") would blank out ordinary words.
@@ -28,15 +29,26 @@ _HARMLESS_NAME = re.compile(
     r"(_set|_ttl_s|_count|_scope|(?<!session)(?<!access_key)_id|_prefix|_type|tokens)$",
     re.IGNORECASE,
 )
+# A client writes parts of what is logged: every repetition is bounded and begins at one place only,
+# or one request would hold the interpreter for seconds.
 _SHAPES = (
     # A word of letters alone after "basic" is prose.
-    (re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*[0-9=._-])[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), MASK),
+    (
+        re.compile(r"(?i)\b(bearer|basic)\s{1,8}(?=\S*[0-9=._-])[A-Za-z0-9._~+/=-]{6,}"),
+        rf"\1 {MASK}",
+    ),
+    (
+        re.compile(r"(?<![\w-])eyJ[\w-]{1,4096}\.[\w-]{1,4096}\.[\w-]{0,4096}", re.ASCII),
+        MASK,
+    ),
     (re.compile(r"\b(dfk|hf)_[A-Za-z0-9_-]{8,}"), rf"\1_{MASK}"),
-    (re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]*@"), rf"\1{MASK}@"),
+    (
+        re.compile(r"(?<![\w+.-])([a-z][a-z0-9+.-]{0,31}://)[^/\s@]{0,512}@", re.I | re.ASCII),
+        rf"\1{MASK}@",
+    ),
     (
         re.compile(
-            rf"(?i)((?:{_NAMES_OF_SECRETS})[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic)\s+)?)"
+            rf"(?i)((?:{_NAMES_OF_SECRETS})[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?(?:(?:bearer|basic)\s{{1,8}})?)"
             r"[^\s\"'&,;<>]+"
         ),
         rf"\1{MASK}",
@@ -55,12 +67,22 @@ class Redactor:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
     def text(self, text: str) -> str:
+        """`text` without its secrets, its middle left out when it is long. What is left out is not
+        searched; a secret cut by the knife lies in the margin, which goes too."""
+        if len(text) <= LONGEST_TEXT:
+            return self._searched(text)
+        half = LONGEST_TEXT // 2
+        head = self._searched(text[: half + MARGIN])[:half]
+        tail = self._searched(text[-half - MARGIN :])[-half:]
+        return f"{head} … {len(text) - LONGEST_TEXT} characters left out … {tail}"
+
+    def _searched(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(MASK, text)
         if _MAY_HAVE_A_SHAPE.search(text):
             for shape, replacement in _SHAPES:
                 text = shape.sub(replacement, text)
-        return _shortened(text)
+        return text
 
     def value(self, value: Any, depth: int = 0) -> Any:
         if value is None or isinstance(value, bool | int):
@@ -109,10 +131,3 @@ def _described(value: object) -> str:
         return str(value) if isinstance(value, BaseException) else repr(value)
     except Exception as error:  # noqa: BLE001  any object may be logged, whatever its repr does
         return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= LONGEST_TEXT:
-        return text
-    half = LONGEST_TEXT // 2
-    return f"{text[:half]} … {len(text) - LONGEST_TEXT} characters left out … {text[-half:]}"

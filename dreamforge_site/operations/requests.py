@@ -19,6 +19,7 @@ request_id_from = correlation.from_headers
 
 PROBES = frozenset({"healthz", "readyz", "metrics"})
 UNMATCHED = "unmatched"
+LONGEST_PATH = 1024
 STATIC = "static/<path>"
 
 
@@ -50,7 +51,7 @@ def _record(request: HttpRequest, response: HttpResponseBase, took_s: float) -> 
         "request",
         method=request.method,
         route=route,
-        path=request.path,
+        path=request.path[:LONGEST_PATH],
         status=response.status_code,
         duration_ms=round(took_s * 1000, 3),
         user_id=_user_id(request),

@@ -14,6 +14,7 @@ import structlog
 
 from dreamforge_site.environment import BASE_DIR, read
 from dreamforge_site.logs import known_secrets
+from dreamforge_site.operations import redaction
 from dreamforge_site.operations.redaction import LONGEST_TEXT, Redactor
 from tests import environment
 from tests.dreamforge_site.operations.lines import caught
@@ -277,3 +278,31 @@ structlog.get_logger("x").info("told")
     lines = {"stdout": done.stdout, "stderr": done.stderr}
     assert json.loads(lines.pop(stream))["event"] == "told"
     assert list(lines.values()) == [""]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "a" * 3_000_000 + "=",
+        "eyJ-" * 500_000 + "=",
+        "a://" * 500_000 + "=",
+        "token " * 400_000 + "=",
+        "password" + " " * 2_000_000 + "x=",
+        "basic " * 400_000 + "=",
+    ],
+    ids=["letters", "jwt", "addresses", "names", "spaces", "schemes"],
+)
+def test_hostile_text_is_searched_in_one_pass(hostile: str) -> None:
+    """A pattern that begins anew at each character would not come back from these."""
+    told = Redactor().text(hostile)
+    assert "characters left out" in told
+
+
+def test_secret_is_not_left_in_halves_where_a_long_text_is_cut() -> None:
+    secret = "a-very-known-secret"
+    half = redaction.LONGEST_TEXT // 2
+    for offset in range(len(secret) + 1):
+        text = "x " * ((half - offset) // 2) + secret + " y" * redaction.LONGEST_TEXT
+        told = Redactor([secret]).text(text)
+        assert "known-secret" not in told
+        assert "a-very-known" not in told

@@ -135,6 +135,15 @@ def test_endless_chunked_body_is_cut_at_the_limit() -> None:
     assert program.seen == []
 
 
+def test_bodies_that_arrive_together_share_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BUDGET_BYTES", 3)
+    front = front_of(Program())
+    refused = run(ask(front, scope(), [b"ab", b"cd", b"ef"]))
+    assert refused[0]["status"] == 503
+    # What was refused is held no more.
+    assert run(ask(front, scope(), [b"ab", b"c"]))[0]["status"] == 200
+
+
 def test_body_that_stops_arriving_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "ARRIVAL_TIMEOUT_S", 0.01)
     sent: Messages = []

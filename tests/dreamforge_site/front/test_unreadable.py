@@ -65,12 +65,25 @@ def test_header_without_end_loses_its_connection(connection: socket.socket) -> N
         connection.sendall(b"x" * connections.HEADERS_LIMIT_BYTES * 1000)
 
 
+def test_trailer_is_no_header(live_site: LiveSite, connection: socket.socket) -> None:
+    """A proxy in front filters headers; what comes after the body it has not seen."""
+    live_site_log = live_site.log()
+    connection.sendall(
+        b"GET /v1/version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Request-Id: from-a-trailer\r\n\r\n"
+    )
+    said = everything(connection)
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"from-a-trailer" not in said
+    assert "from-a-trailer" not in live_site.log()[len(live_site_log) :]
+
+
 async def nobody(scope: Any, receive: Any, send: Any) -> None:
     """An application that is never reached."""
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize("begun", [b"", HEAD])
+@pytest.mark.parametrize("begun", [b"", b"\r\n", HEAD])
 def test_head_that_never_ends_loses_its_connection(
     begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
