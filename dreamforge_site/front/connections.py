@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self._served is None or self._served.response_complete:
             self._expect_headers()  # also for a bare line break, which begins no request
         super().data_received(data)
         # The parser speaks of a header when it ends; one that never ends is counted here.
