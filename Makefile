@@ -81,6 +81,7 @@ soak: develop services ## Random kills for ten minutes, then every job ended onc
 	@DREAMFORGE_TEST_SOAK_S=$(or $(SOAK_S),600) DREAMFORGE_TEST_SOAK_SEED=$(or $(SEED),0) $(PYTEST) -s tests/soak
 
 bench: develop services ## Measure posting, throughput, flatness and recovery; prints tables
+	@deploy/scripts/venv.sh bench
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 bench-sse: develop services ## Measure event streams beside polling for each client

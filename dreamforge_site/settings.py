@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dreamforge_site.operations.requests.RequestMiddleware",
     "dreamforge_site.operations.probes.ProbeMiddleware",
+    "dreamforge_site.api.transport.ApiTransportMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",

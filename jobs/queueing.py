@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -69,22 +71,25 @@ def place(job: Job) -> Place | None:
     better = waiting.filter(priority__gt=job.priority)[:COUNTED_JOBS].count()
     peers = waiting.filter(priority=job.priority)
     mine = peers.filter(share=job.share, available_at__lt=job.available_at)[:COUNTED_JOBS].count()
-    others = _in_turns(peers.exclude(share=job.share), mine + 1)
+    others = _in_turns(peers, job.share, mine + 1)
     position = better + mine + others + 1
     return Place(position, _eta_s(job, position))
 
 
-def _in_turns(others: QuerySet[Job], turns: int) -> int:
+def _in_turns(peers: QuerySet[Job], own: str, turns: int) -> int:
     """How many jobs of others are taken in so many rounds. The shares are found by leaping from
     one to the next in the index of the claim, and each is counted no further than it matters."""
-    count, share, most = 0, "", min(turns, COUNTED_JOBS // COUNTED_SHARES)
-    for _ in range(COUNTED_SHARES):
-        first = others.filter(share__gt=share) if share else others
-        found = first.order_by("share").values_list("share", flat=True).first()
-        if found is None:
-            break
-        count, share = count + others.filter(share=found)[:most].count(), found
-    return count
+    most = min(turns, COUNTED_JOBS // COUNTED_SHARES)
+    others = islice((share for share in _shares(peers) if share != own), COUNTED_SHARES)
+    return sum(peers.filter(share=share)[:most].count() for share in others)
+
+
+def _shares(peers: QuerySet[Job]) -> Iterator[str]:
+    shares = peers.order_by("share").values_list("share", flat=True)
+    share = shares.first()
+    while share is not None:
+        yield share
+        share = shares.filter(share__gt=share).first()
 
 
 def _eta_s(job: Job, position: int) -> float | None:

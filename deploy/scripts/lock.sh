@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../../requirements"
 
-for layer in service tracing runner dev; do
+for layer in service tracing runner dev bench; do
     ../.venv/bin/uv pip compile --quiet --python-version 3.11 --no-header \
         --annotation-style line --no-emit-index-url --no-emit-find-links \
         --output-file "$layer.txt" "$layer.in" "$@"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from dreamforge_site import correlation
@@ -36,6 +37,11 @@ STATUS_BY_CODE = {
 }
 # What a client should wait when the error itself does not say.
 RETRY_AFTER_S = {"rate_limited": 1, "infra_unavailable": 5}
+# An answer is not made longer than this by what the client sent.
+MAX_FIELDS = 50
+MAX_NAME_CHARS = 100
+MAX_REASONS = 10
+MAX_REASON_CHARS = 500
 
 
 class ApiError(Exception):
@@ -67,20 +73,39 @@ def malformed(message: str) -> ApiError:
 
 
 def invalid_fields(fields: Mapping[str, list[str]]) -> ApiError:
-    """422 that names each field and what is wrong with it."""
-    names = ", ".join(fields)
+    """422 that names each field, up to MAX_FIELDS, and what is wrong with it."""
+    names = ", ".join(shortened(name, MAX_NAME_CHARS) for name in islice(fields, MAX_FIELDS))
     return ApiError(
         "invalid_input", f"The request is not valid: {names}.", details={"fields": dict(fields)}
     )
 
 
 def envelope(error: ApiError) -> dict[str, Any]:
+    details, unnamed = _bounded(error.details)
     return {
         "code": error.code,
-        "message": error.message,
-        "details": error.details,
+        "message": error.message + (f" {unnamed} more are not named." if unnamed else ""),
+        "details": details,
         "correlation_id": str(error.correlation_id or request_id()),
     }
+
+
+def shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _bounded(details: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """`details` with the first of their fields, and how many fields were left out."""
+    fields = details.get("fields")
+    if not isinstance(fields, Mapping):
+        return details, 0
+    named = {
+        shortened(str(name), MAX_NAME_CHARS): [
+            shortened(str(reason), MAX_REASON_CHARS) for reason in reasons[:MAX_REASONS]
+        ]
+        for name, reasons in islice(fields.items(), MAX_FIELDS)
+    }
+    return {**details, "fields": named}, max(0, len(fields) - MAX_FIELDS)
 
 
 def request_id() -> str:

@@ -125,10 +125,13 @@ def _report(exception: BaseException) -> ApiError:
 
 
 def _declared(exception: BaseException, code: str) -> ApiError:
+    details = dict(getattr(exception, "details", None) or {})
+    if "fields" in details:
+        details["fields"] = _flat(details["fields"])
     return ApiError(
         code,
         str(getattr(exception, "message")),  # noqa: B009 # apps' exceptions share no base class
-        details=getattr(exception, "details", None),
+        details=details,
         retry_after_s=getattr(exception, "retry_after_s", None),
         correlation_id=getattr(exception, "correlation_id", None),
     )

@@ -12,11 +12,10 @@ import math
 from collections.abc import Iterator
 from typing import Any, Never
 
-from dreamforge_site.api.errors import invalid_fields, malformed
+from dreamforge_site.api.errors import MAX_NAME_CHARS, invalid_fields, malformed, shortened
 
 MAX_DEPTH = 64
 MAX_NUMBER_CHARS = 100
-MAX_NAME_CHARS = 100
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 def printable(name: str) -> str:
     """A client's name for something, safe to repeat in an answer."""
-    short = name if len(name) <= MAX_NAME_CHARS else f"{name[:MAX_NAME_CHARS]}…"
+    short = shortened(name, MAX_NAME_CHARS)
     return short.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 

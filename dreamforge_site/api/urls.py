@@ -23,7 +23,9 @@ urlpatterns = [
     ),
     path(
         "v1/redoc",
-        views.DocumentationView.as_view(template_name="documentation/redoc.html"),
+        views.DocumentationView.as_view(
+            template_name="documentation/redoc.html", caching=views.SAME_FOR_ALL
+        ),
         name="v1-redoc",
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.renderers import (
@@ -30,6 +30,9 @@ PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; font-src 'self' data:; worker-src blob:; "
     "style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'"
 )
+
+# May be kept, but asked for again: the next version of the service has another document.
+SAME_FOR_ALL = {"Cache-Control": "no-cache"}
 
 
 class OpenView(APIView):
@@ -129,7 +132,7 @@ class SchemaView(OpenView):
     ]
 
     def get(self, request: Request) -> Response:
-        return Response(schema.document())
+        return Response(schema.document(), headers=SAME_FOR_ALL)
 
     def get_format_suffix(self, **kwargs: Any) -> str | None:
         wanted = self.request.query_params.get("format")
@@ -142,9 +145,10 @@ class DocumentationView(OpenView):
     schema = None
     renderer_classes = [TemplateHTMLRenderer]
     template_name = ""
+    caching: ClassVar[dict[str, str]] = {}
 
     def get(self, request: Request) -> HttpResponse:
-        headers = {"Content-Security-Policy": PAGE_POLICY}
+        headers = {"Content-Security-Policy": PAGE_POLICY, **self.caching}
         return Response({}, template_name=self.template_name, headers=headers)
 
 

@@ -18,7 +18,6 @@ from dreamforge_site.operations.bounded import Outcome, Panel
 # After `metrics`, which chooses how prometheus_client counts.
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest  # isort: skip
 from prometheus_client.core import GaugeMetricFamily, Metric  # isort: skip
-from prometheus_client.multiprocess import MultiProcessCollector  # isort: skip
 from prometheus_client.registry import Collector  # isort: skip
 
 log = structlog.get_logger(__name__)
@@ -37,8 +36,7 @@ def render() -> bytes:
         registry.register(metrics.HTTP_LATENCY)
         return generate_latest(registry)
     with metrics.exclusive():
-        folder = str(metrics.DIRECTORY)
-        registry.register(MultiProcessCollector(None, folder))  # type: ignore[no-untyped-call]
+        registry.register(_Counted(metrics.collect()))
         return generate_latest(registry)
 
 
@@ -49,6 +47,14 @@ def _collectors(paths: tuple[str, ...]) -> Mapping[str, Callable[[], list[Metric
 
 def _listing(collect: Callable[[], Iterable[Metric]]) -> Callable[[], list[Metric]]:
     return lambda: list(collect())
+
+
+class _Counted(Collector):
+    def __init__(self, counted: list[Metric]) -> None:
+        self._counted = counted
+
+    def collect(self) -> list[Metric]:
+        return self._counted
 
 
 class _Collected(Collector):

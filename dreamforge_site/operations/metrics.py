@@ -2,6 +2,7 @@
 
 The files lie in one folder a machine. A process that ended leaves its counts behind; `join` folds
 those of the dead into one file, so counters never go backwards and crashes do not pile up files.
+A file that a crash or a full disk left unreadable costs its own counts, never the service.
 Every metric has labels: one without would make files in each short-lived command that imports it.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,15 +32,28 @@ DIRECTORY = ROOT / socket.gethostname()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(DIRECTORY)
 
 from prometheus_client import Histogram, values  # noqa: E402
+from prometheus_client.core import Metric  # noqa: E402
 from prometheus_client.mmap_dict import MmapedDict, mmap_key  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 # Written through a memory map, where a full disk is not an error but the end of the process
 # (SIGBUS): the room is taken beforehand. One MiB holds about 6,000 samples.
 RESERVED_BYTES = 1 << 20
-RESERVED_KINDS = ("counter", "histogram")
+RESERVED_KINDS = ("counter", "histogram", "gauge_livesum")
 FOLDED_KINDS = ("counter", "histogram", "summary")
 DEAD = "0"  # no process has this id
+FILE_NAME = re.compile(r"(?:counter|histogram|summary|gauge_[a-z]+)_[0-9]+\.db\Z")
+HEAD = struct.Struct("i4x")  # how many bytes of a file are in use
+# What reading a damaged file can raise: it says too much or too little, or no JSON.
+UNREADABLE = (
+    OSError,
+    struct.error,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -58,12 +74,14 @@ def observe_request(route: str, method: str, status: int, took_s: float) -> None
 def join() -> None:
     """Make this process's files and fold those of dead processes; called once by each process."""
     try:
-        DIRECTORY.mkdir(parents=True, exist_ok=True)
         with exclusive():
+            _remove_damaged()
             _fold_the_dead()
-        _reserve()
-    except OSError as error:
-        log.warning("metrics_not_shared", folder=str(DIRECTORY), reason=error.strerror)
+            for kind in RESERVED_KINDS:
+                _reserve(DIRECTORY / f"{kind}_{os.getpid()}.db", RESERVED_BYTES)
+    except UNREADABLE as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        log.warning("metrics_not_shared", folder=str(DIRECTORY), reason=reason)
         values.ValueClass = values.MutexValue
 
 
@@ -75,12 +93,17 @@ def are_shared() -> bool:
 def reset_directory() -> None:
     """Forget every count; for the supervisor, before it starts its processes."""
     shutil.rmtree(ROOT, ignore_errors=True)
-    DIRECTORY.mkdir(parents=True, exist_ok=True)
+
+
+def collect() -> list[Metric]:
+    """The sums over all processes; hold `exclusive` meanwhile."""
+    return _merged(_files(), accumulate=True)
 
 
 @contextmanager
 def exclusive() -> Iterator[None]:
     """Nobody reads the files while they are folded, nobody folds them while they are read."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -88,21 +111,35 @@ def exclusive() -> Iterator[None]:
 
 def process_ids() -> list[int]:
     """The living processes that count here."""
-    found = {_owner(path) for path in DIRECTORY.glob("*_*.db")}
+    found = {_owner(path) for path in _files()}
     return sorted(int(owner) for owner in found if owner != DEAD and _is_alive(owner))
 
 
-def _reserve() -> None:
-    for kind in RESERVED_KINDS:
-        descriptor = os.open(DIRECTORY / f"{kind}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, RESERVED_BYTES)
-        finally:
-            os.close(descriptor)
+def _reserve(path: Path, size_bytes: int) -> None:
+    """Take the room for a file; without it there is no file either."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _remove_damaged() -> None:
+    """What the living write is theirs. A new process can have the number of a dead one."""
+    owners = {DEAD, str(os.getpid())}
+    removable = [path for path in _files() if _owner(path) in owners or not _is_alive(_owner(path))]
+    damaged = [path for path in removable if not _is_readable(path)]
+    for path in damaged:
+        path.unlink(missing_ok=True)
+    if damaged:
+        log.warning("metrics_damaged", removed=[path.name for path in damaged])
 
 
 def _fold_the_dead() -> None:
-    dead = [path for path in DIRECTORY.glob("*_*.db") if not _is_alive(_owner(path))]
+    dead = [path for path in _files() if not _is_alive(_owner(path))]
     for kind in FOLDED_KINDS:
         _fold(kind, [path for path in dead if path.name.startswith(f"{kind}_")])
     for path in dead:
@@ -116,15 +153,54 @@ def _fold(kind: str, dead: list[Path]) -> None:
     sources = [*dead, kept] if kept.exists() else dead
     draft = kept.with_suffix(".draft")
     draft.unlink(missing_ok=True)
+    _reserve(draft, max(RESERVED_BYTES, sum(map(_used_bytes, sources))))
     sums = MmapedDict(str(draft))  # type: ignore[no-untyped-call]
-    paths = [str(path) for path in sources]
-    for metric in MultiProcessCollector.merge(paths, accumulate=False):  # type: ignore[no-untyped-call]
+    for metric in _merged(sources, accumulate=False):
         for sample in metric.samples:
             names, label_values = list(sample.labels), list(sample.labels.values())
             key = mmap_key(metric.name, sample.name, names, label_values, metric.documentation)
             sums.write_value(key, sample.value, 0.0)  # type: ignore[no-untyped-call]
     sums.close()  # type: ignore[no-untyped-call]
     draft.replace(kept)
+
+
+def _merged(paths: list[Path], *, accumulate: bool) -> list[Metric]:
+    """The sums of `paths`; one that cannot be read is left out."""
+    try:
+        return _merge(paths, accumulate=accumulate)
+    except UNREADABLE:
+        return _merge([path for path in paths if _is_readable(path)], accumulate=accumulate)
+
+
+def _merge(paths: list[Path], *, accumulate: bool) -> list[Metric]:
+    names = [str(path) for path in paths]
+    return list(MultiProcessCollector.merge(names, accumulate=accumulate))  # type: ignore[no-untyped-call]
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        _used_bytes(path)
+        _merge([path], accumulate=False)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _used_bytes(path: Path) -> int:
+    with path.open("rb") as file:
+        used: int = HEAD.unpack(file.read(HEAD.size))[0]
+    if used != 0 and used < HEAD.size:
+        raise ValueError(f"{path.name} says that {used} bytes are in use")
+    return used
+
+
+def _files() -> list[Path]:
+    """What processes of ours wrote; anything else in the folder is left alone."""
+    return [path for path in DIRECTORY.glob("*.db") if FILE_NAME.match(path.name) and _is_own(path)]
+
+
+def _is_own(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _owner(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -21,7 +22,7 @@ class Lock:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = self._open()
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -40,6 +41,17 @@ class Lock:
         # The file stays: removing it would let a third process lock another file of that name.
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+    def _open(self) -> int:
+        """Never through a link: what it names would be overwritten."""
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            linked = error.errno == errno.ELOOP
+            reason = "it is a symbolic link" if linked else error.strerror
+            raise StartError(
+                f"Cannot lock {self.path}: {reason}; remove it and start again."
+            ) from error
 
     def _write(self, facts: dict[str, object]) -> None:
         os.ftruncate(self._descriptor, 0)

@@ -21,12 +21,15 @@ from dreamforge_site.supervisor import descendants
 from dreamforge_site.supervisor.errors import StartError
 
 FOLDER_MODE = 0o700
+# Their files are removed at each start: a link would let that reach other people's.
+CLEARED_FOLDERS = ("broker", "broker/drafts", "run", "run/metrics")
 
 log = structlog.get_logger("dreamforge")
 
 
 def folders(environment: Environment) -> None:
-    """The data directory exists and takes a file."""
+    """The data directory exists, takes a file, and what is cleared lies within it."""
+    _refuse_links(environment.data_dir)
     path = environment.run_dir
     try:
         path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -81,6 +84,15 @@ def boot_checks(environment: Environment) -> None:
             log.warning("boot_check", id=message.id, message=message.msg)
     if serious:
         raise StartError("\n".join(f"{message.id}: {message.msg}" for message in serious))
+
+
+def _refuse_links(data_dir: Path) -> None:
+    for name in CLEARED_FOLDERS:
+        if (data_dir / name).is_symlink():
+            raise StartError(
+                f"{data_dir / name} is a symbolic link and its files would be removed at the "
+                "start; put a folder in its place, or move the whole DF_DATA_DIR."
+            )
 
 
 def _try_writing(folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import resource
 import signal
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty
@@ -93,6 +95,67 @@ def test_a_file_that_is_no_message_is_removed_and_the_next_is_taken(
     channel._put("io", {"n": 2})
     assert channel._get("io") == {"n": 2}
     assert channel._size("io") == 0
+
+
+FOREIGN = (
+    "notes.txt",
+    "notes.json",
+    "1-1-1.json",
+    "00000000000000000001-1-00000000.json.swp",
+    ".00000000000000000001-1-00000000.json",
+    "00000000000000000001-1-00000000.json\n",
+    "\u0660" * 20 + "-1-00000000.json",
+)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_file_under_another_name_is_left_alone(channel: Any, name: str) -> None:
+    channel._new_queue("io")
+    foreign = channel.queue_folder("io") / name
+    foreign.write_text('{"n": 1}')
+    channel._put("io", {"n": 2})
+    assert channel._size("io") == 1
+    assert channel._get("io") == {"n": 2}
+    assert channel._purge("io") == 0
+    assert foreign.exists()
+
+
+OURS = "00000000000000000001-1-00000000.json"
+
+
+def place_folder(path: Path, _: Path) -> None:
+    path.mkdir()
+
+
+def place_pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path)
+
+
+def place_link(path: Path, elsewhere: Path) -> None:
+    path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize("place", [place_folder, place_pipe, place_link])
+def test_only_a_regular_file_is_a_message(
+    tmp_path: Path, channel: Any, place: Callable[[Path, Path], None]
+) -> None:
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text('{"n": 1}')
+    channel._new_queue("io")
+    place(channel.queue_folder("io") / OURS, elsewhere)
+    channel._put("io", {"n": 2})
+    assert channel._size("io") == 1
+    assert channel._get("io") == {"n": 2}
+    assert channel._purge("io") == 0
+    assert os.path.lexists(channel.queue_folder("io") / OURS)
+
+
+def test_a_process_that_wrote_very_much_is_still_heard(
+    channel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_broker, "_numbers", itertools.count(100_000_000))
+    channel._put("io", {"n": 1})
+    assert channel._get("io") == {"n": 1}
 
 
 def test_a_message_of_the_day_before_yesterday_is_dropped(channel: Any) -> None:

@@ -130,6 +130,10 @@ RAISED: dict[str, Exception] = {
     "crash": ZeroDivisionError(SECRET),
     "job": FeaturesError("invalid_state", details={"status": "failed"}, correlation_id="job-7"),
     "slow-down": FeaturesError("rate_limited", retry_after_s=42),
+    "many-fields": FeaturesError(
+        "invalid_input",
+        details={"fields": {str(number): {"deep": ["x" * 9000]} for number in range(10_000)}},
+    ),
     "unknown-code": FeaturesError("no_such_code"),
 }
 

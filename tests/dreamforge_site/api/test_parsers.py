@@ -118,6 +118,32 @@ def test_a_hostile_field_name_is_shortened(sample: Client) -> None:
     assert len(response.content) < 1000
 
 
+def test_fields_beyond_fifty_are_counted_and_not_named(sample: Client) -> None:
+    body = {f"field{number}": 1 for number in range(60_000)}
+    response = post(sample, json.dumps(body))
+    envelope = assert_envelope(response, 422, "invalid_input")
+    assert list(envelope["details"]["fields"]) == [f"field{number}" for number in range(50)]
+    assert "59950 more" in envelope["message"]
+    assert len(response.content) < 5000
+
+
+def test_long_names_all_together_make_no_long_answer(sample: Client) -> None:
+    body = {"webhook": {"url": "u", **{f"{number}{'🐉' * 300}": 1 for number in range(500)}}}
+    response = post(sample, json.dumps(body, ensure_ascii=False))
+    envelope = assert_envelope(response, 422, "invalid_input")
+    assert max(map(len, envelope["details"]["fields"])) <= 101
+    assert len(response.content) < 50_000
+
+
+def test_an_apps_own_error_makes_no_long_answer_either(sample: Client) -> None:
+    response = sample.get("/v1/failing/many-fields")
+    envelope = assert_envelope(response, 422, "invalid_input")
+    assert len(envelope["details"]["fields"]) == 50
+    assert envelope["details"]["fields"]["0.deep"] == [f"{'x' * 500}…"]
+    assert envelope["message"] == "because of invalid_input 9950 more are not named."
+    assert len(response.content) < 50_000
+
+
 @pytest.mark.parametrize(
     "prompt",
     ["emoji 🐉", "-->", "a\r\nb", "\u202e right to left", "\uffff", "\U0001d4b3", "x" * 4096],

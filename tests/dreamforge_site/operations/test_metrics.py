@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -90,7 +92,7 @@ def test_counts_of_processes_that_ended_or_were_killed_are_summed_and_folded(
     labels = {"route": "items", "method": "GET", "status": "2xx"}
     assert value(first.stdout, COUNT, **labels) == 7, first.stderr
     # The dead together, and the process that scraped.
-    owners = {name.removesuffix(".db").partition("_")[2] for name in files(tmp_path)}
+    owners = {name.removesuffix(".db").rpartition("_")[2] for name in files(tmp_path)}
     assert len(owners) == 2
     assert "0" in owners
     assert value(run(tmp_path, SCRAPE).stdout, COUNT, **labels) == 7
@@ -136,6 +138,131 @@ sys.stdout.buffer.write(exposition.render())
     assert value(done.stdout, COUNT, route="items", method="GET", status="2xx") == 1
 
 
+DEFAULT_COLLECTORS = ("build", "ready", "storage", "database", "processes", "collect")
+
+SHARE = (
+    START
+    + """
+metrics.join()
+metrics.observe_request("items", "GET", 200, 0.01)
+print("shared" if metrics.are_shared() else "alone", file=sys.stderr)
+sys.stdout.buffer.write(exposition.render())
+"""
+)
+LABELS = {"route": "items", "method": "GET", "status": "2xx"}
+DAMAGE: dict[str, bytes] = {
+    "empty": b"",
+    "without an end": b"\0\0\0\0",
+    "less than nothing": struct.pack("ii", -64, 0) + bytes(56),
+    "shorter than it says": struct.pack("ii", 4096, 0),
+    "an entry beyond the end": struct.pack("iii", 64, 0, 4096) + bytes(52),
+    "zeros for an entry": struct.pack("ii", 64, 0) + bytes(56),
+    "a key that is no list": struct.pack("iii4sdd", 32, 0, 4, b"null", 1.0, 0.0),
+    "a key of no text": struct.pack("iii4sdd", 32, 0, 4, b"\xff\xff\xff\xff", 1.0, 0.0),
+}
+
+
+def folder_of(data_dir: Path) -> Path:
+    """The folder this machine's processes count in."""
+    folder = data_dir / "run" / "metrics" / socket.gethostname()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("name", ["counter_999999999.db", "histogram_999999999.db"])
+def test_a_damaged_file_is_removed_and_stops_nothing(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    run(tmp_path, COUNT_AND_DIE, 2, int(signal.SIGKILL))
+    damaged = folder_of(tmp_path) / name
+    damaged.write_bytes(content)
+    done = run(tmp_path, SHARE)
+    assert value(done.stdout, COUNT, **LABELS) == 3, done.stderr
+    assert done.stderr.count("metrics_damaged") == 1
+    assert "shared" in done.stderr
+    assert not damaged.exists()
+
+
+@pytest.mark.pure
+def test_damaged_sums_of_the_dead_are_begun_again(tmp_path: Path) -> None:
+    (folder_of(tmp_path) / "histogram_0.db").write_bytes(b"x" * 100)
+    done = run(tmp_path, SHARE)
+    assert value(done.stdout, COUNT, **LABELS) == 1, done.stderr
+    assert "metrics_damaged" in done.stderr
+
+
+@pytest.mark.pure
+def test_a_damaged_file_of_its_own_number_stops_no_process(tmp_path: Path) -> None:
+    """In a container every start has the same process id."""
+    script = SHARE.replace(
+        "metrics.join()",
+        "metrics.DIRECTORY.mkdir(parents=True)\n"
+        '(metrics.DIRECTORY / f"histogram_{os.getpid()}.db").write_bytes(b"x" * 100)\n'
+        "metrics.join()",
+    )
+    done = run(tmp_path, script)
+    assert value(done.stdout, COUNT, **LABELS) == 1, done.stderr
+
+
+@pytest.mark.pure
+def test_a_file_damaged_after_the_start_costs_only_its_own_counts(tmp_path: Path) -> None:
+    folder_of(tmp_path)
+    script = SHARE.replace(
+        "sys.stdout", '(metrics.DIRECTORY / "counter_999999999.db").touch()\nsys.stdout'
+    )
+    done = run(tmp_path, script)
+    assert value(done.stdout, COUNT, **LABELS) == 1, done.stderr
+
+
+@pytest.mark.pure
+def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    (folder / "my_notes.db").write_text("notes")
+    (folder / "counter_999999999.db").mkdir()
+    done = run(tmp_path, SHARE)
+    assert value(done.stdout, COUNT, **LABELS) == 1, done.stderr
+    assert (folder / "my_notes.db").read_text() == "notes"
+    assert (folder / "counter_999999999.db").is_dir()
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("room_bytes", [0, 100_000])
+def test_without_room_a_process_counts_for_itself_and_leaves_no_file(
+    tmp_path: Path, room_bytes: int
+) -> None:
+    """The limit on a file's size stands for a full disk; the counts of the dead wait.""" ""
+    run(tmp_path, COUNT_AND_DIE, 2, int(signal.SIGKILL))
+    before = files(tmp_path)
+    limit = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room_bytes}, {room_bytes}))\n"
+    )
+    done = run(tmp_path, SHARE.replace("metrics.join()", f"{limit}metrics.join()"))
+    assert value(done.stdout, COUNT, **LABELS) == 1, done.stderr
+    assert "alone" in done.stderr
+    assert "metrics_not_shared" in done.stderr
+    assert files(tmp_path) == before
+    assert list(folder_of(tmp_path).glob("*.draft")) == []
+
+
+@pytest.mark.pure
+def test_room_is_taken_for_every_kind_of_file_the_web_writes(tmp_path: Path) -> None:
+    script = SHARE.replace(
+        "metrics.join()",
+        "from dreamforge_site.front import measures\n"
+        "metrics.join()\n"
+        'measures.OPEN.labels("stream").inc()',
+    )
+    assert run(tmp_path, script).returncode == 0
+    made = [path for path in folder_of(tmp_path).glob("*.db") if path.stat().st_blocks]
+    sparse = [path.name for path in made if path.stat().st_blocks * 512 < path.stat().st_size]
+    assert len(made) >= 2
+    assert sparse == []
+
+
 def test_requests_are_counted_by_route_method_and_class_of_status(client: Client) -> None:
     client.get("/items/1")
     client.get("/items/2")
@@ -156,7 +283,7 @@ def test_the_default_collectors_all_answer() -> None:
         for (name, labels), value in samples(text).items()
         if name == "dreamforge_collector_ok"
     }
-    assert worked == dict.fromkeys(("build", "ready", "storage", "database", "processes"), 1.0)
+    assert worked == dict.fromkeys(DEFAULT_COLLECTORS, 1.0)
     assert (value(text, "dreamforge_database_size_bytes") or 0) > 0
     assert value(text, "dreamforge_users", active="true") == 0
     assert "dreamforge_build_info{" in text

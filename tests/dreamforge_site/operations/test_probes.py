@@ -21,7 +21,7 @@ def test_probe_is_answered_whatever_host_it_names(path: str, client: Client) -> 
 @pytest.mark.pure
 @IN_PRODUCTION
 def test_any_other_address_still_wants_a_known_host(client: Client) -> None:
-    answer = client.get("/v1/version", **AS_A_MONITOR)  # type: ignore[arg-type]  # as above
+    answer = client.get("/v1/version", secure=True, **AS_A_MONITOR)  # type: ignore[arg-type]  # as above
     assert answer.status_code == 400
     assert "DF_ALLOWED_HOSTS" in answer.json()["message"]
 

@@ -63,3 +63,22 @@ def test_the_lock_dies_with_a_killed_holder(tmp_path: Path) -> None:
         holder.wait()
     with Lock(path, "next"):
         assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_a_link_in_the_lock_s_place_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    path = tmp_path / "lock"
+    path.symlink_to(precious)
+    with pytest.raises(StartError, match="it is a symbolic link; remove it") as refusal:
+        Lock(path, "").__enter__()
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert precious.read_text() == "kept"
+
+
+def test_a_folder_in_the_lock_s_place_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.mkdir()
+    with pytest.raises(StartError, match="Is a directory"):
+        Lock(path, "").__enter__()

@@ -28,6 +28,9 @@ from tests.services.process import free_port
 
 Environ = dict[str, Any]
 SHOWN = b'{"shown":true}'
+MADE = b'{"made":true}'
+REFUSED = b'{"code":"forbidden"}'
+BLIND = "may submit and not read"
 
 
 class Whole(list[bytes]):
@@ -46,11 +49,17 @@ def program(environ: Environ, start_response: Callable[..., Any]) -> Iterable[by
         start_response("200 OK", headers)
         return Whole()
     if "wait" in query:
-        ticket = {"job_id": parts[3], "seconds": float(query["wait"][0]), "wrap": "job"}
+        ticket = {"job_id": parts[3], "seconds": float(query["wait"][0])}
+        ticket["wrap"] = "" if "bare" in query else "job"
         ticket["path"] = f"/v1/jobs/{parts[3]}"
         headers += [("X-Forge-Handoff", f"wait {json.dumps(ticket)}"), ("Location", "/somewhere")]
+        headers[0] = ("Content-Length", str(len(MADE)))
         start_response("202 Accepted", headers)
-        return Whole()
+        return Whole([MADE])
+    if environ.get("HTTP_X_API_KEY") == BLIND:
+        length = str(len(REFUSED))
+        start_response("403 Forbidden", [("Content-Length", length)])
+        return Whole([REFUSED])
     start_response(
         "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(SHOWN)))]
     )

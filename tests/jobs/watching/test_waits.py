@@ -11,7 +11,7 @@ from jobs.models import Job
 from jobs.watching import hub
 from tests.jobs.watching import stories
 from tests.jobs.watching.client import Stream, request, run
-from tests.jobs.watching.served import SHOWN, Served, open_answers
+from tests.jobs.watching.served import BLIND, MADE, REFUSED, SHOWN, Served, open_answers
 from tests.jobs.watching.waiting import come_true
 
 WRAPPED = b'{"job":' + SHOWN + b"}"
@@ -76,6 +76,27 @@ def test_answer_comes_when_the_job_is_deleted(served: Served) -> None:
         return await task
 
     assert run(story()).raw == WRAPPED
+
+
+def test_who_may_make_a_job_and_not_see_it_is_told_that_it_was_made(served: Served) -> None:
+    path = f"/v1/jobs/{stories.finished(5)}?wait=600"
+
+    async def story() -> Stream:
+        return await answered(await request(served.port, path, extra=f"x-api-key: {BLIND}\r\n"))
+
+    stream = run(story())
+    assert (stream.status, stream.raw) == (202, MADE)
+    assert b"location: /somewhere" in stream.head
+
+
+def test_who_may_not_see_the_job_any_more_is_told_so(served: Served) -> None:
+    path = f"/v1/jobs/{stories.finished(5)}?wait=600&bare=1"
+
+    async def story() -> Stream:
+        return await answered(await request(served.port, path, extra=f"x-api-key: {BLIND}\r\n"))
+
+    stream = run(story())
+    assert (stream.status, stream.raw) == (403, REFUSED)
 
 
 def test_answer_comes_when_the_server_stops(served: Served) -> None:
