@@ -33,6 +33,9 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,200}\Z")
 
+# Anything else in a queue's folder is somebody else's and stays where it is.
+MESSAGE_NAME = re.compile(r"[0-9]{20}-[0-9]+-[0-9]{8,}\.json\Z")
+
 _numbers = itertools.count()
 
 
@@ -125,9 +128,10 @@ def _make_folder(path: Path) -> None:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208  twenty times a second: plain names are cheapest
+        found = os.listdir(folder)  # noqa: PTH208  twenty times a second: plain names are cheapest
     except FileNotFoundError:
         return []
+    return [name for name in found if MESSAGE_NAME.match(name)]
 
 
 def _write(path: Path, content: bytes) -> None:

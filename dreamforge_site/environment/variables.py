@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -14,6 +14,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from dreamforge_site.environment import rules
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 PREFIX = "DF_"
@@ -134,15 +136,14 @@ class Environment(BaseSettings):
     )
     admin_user: str = access(
         "admin",
-        takes="a user name",
+        takes="a user name: up to 150 letters, digits and @ . + - _",
         does="Name of the administrator the first start creates.",
-        min_length=1,
-        max_length=150,
     )
     admin_password: SecretStr | None = access(
         None,
         takes="a password of at least 8 characters",
-        does="Password of that administrator. Without it the first start makes one and prints it, once.",
+        does="Password of that administrator. Without it the first start makes one and prints it, "
+        "once.",
         min_length=8,
         max_length=4096,
     )
@@ -192,14 +193,12 @@ class Environment(BaseSettings):
         None,
         takes="an http(s) address",
         does="S3 service the servers talk to. Empty: Amazon's.",
-        pattern=r"^https?://",
     )
     s3_public_endpoint: str | None = keeping(
         None,
         takes="an http(s) address",
         does="The same service as clients reach it; links are signed for this address (to come, "
         "with images).",
-        pattern=r"^https?://",
     )
     s3_access_key: SecretStr | None = keeping(None, takes="an access key", does="S3 access key.")
     s3_secret_key: SecretStr | None = keeping(None, takes="a secret key", does="S3 secret key.")
@@ -230,7 +229,6 @@ class Environment(BaseSettings):
         takes="host:port",
         does="Address on which each worker and the scheduler answer `/healthz` and `/metrics`. "
         "Default: none.",
-        pattern=r"^.+:[0-9]{1,5}$",
     )
 
     presign_ttl_s: int = images(
@@ -286,7 +284,6 @@ class Environment(BaseSettings):
         names=("HF_ENDPOINT", "DF_HF_ENDPOINT"),
         takes="an http(s) address",
         does="Hugging Face hub, or a mirror that speaks its protocol (to come).",
-        pattern=r"^https?://",
     )
     civitai_token: SecretStr | None = downloads(
         None,
@@ -298,7 +295,6 @@ class Environment(BaseSettings):
         "https://civitai.com",
         takes="an http(s) address",
         does="CivitAI, or a server that speaks its protocol (to come).",
-        pattern=r"^https?://",
     )
 
     @field_validator(
@@ -308,6 +304,12 @@ class Environment(BaseSettings):
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator(*rules.RULES)
+    @classmethod
+    def _in_form(cls, value: Any, info: ValidationInfo) -> Any:
+        rules.check(str(info.field_name), value)
         return value
 
     @field_validator("data_dir", "models_root")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.pure
 
 
 def asking_threads() -> int:
-    return sum(thread.name.startswith("ask-") for thread in threading.enumerate())
+    return sum(thread.name == "ask-stuck" for thread in threading.enumerate())
 
 
 def test_values_and_errors_come_back_by_name() -> None:
@@ -49,14 +49,14 @@ def test_a_hanging_part_is_not_asked_again_until_it_came_back() -> None:
     let_go, panel = threading.Event(), Panel[bool](0.05)
     before = asking_threads()
     try:
-        timed_out = [panel.ask({"hangs": let_go.wait})["hangs"].timed_out for _ in range(5)]
+        timed_out = [panel.ask({"stuck": let_go.wait})["stuck"].timed_out for _ in range(5)]
         assert timed_out == [True] * 5
         assert asking_threads() == before + 1
     finally:
         let_go.set()
-    for thread in [t for t in threading.enumerate() if t.name == "ask-hangs"]:
+    for thread in [t for t in threading.enumerate() if t.name == "ask-stuck"]:
         thread.join()
-    assert panel.ask({"hangs": lambda: True})["hangs"].value is True
+    assert panel.ask({"stuck": lambda: True})["stuck"].value is True
 
 
 def test_durations_are_measured() -> None:
