@@ -8,8 +8,8 @@ export MAKE
 PYTEST := .venv/bin/pytest -q
 MANAGE := .venv/bin/python manage.py
 SETS := service $(if $(OTEL_EXPORTER_OTLP_ENDPOINT)$(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)$(OTEL_TRACES_EXPORTER),tracing)
-# Tools that only read the code must not depend on a database that somebody uses.
-CLEAN := env DF_DATA_DIR=$(CURDIR)/.tools/gates
+# Tools that only read the code must not depend on somebody's database or settings.
+CLEAN := env DREAMFORGE_DOTENV=/dev/null DF_DATA_DIR=$(CURDIR)/.tools/gates
 
 .PHONY: help
 help: ## List the targets

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dreamforge_site import addresses
+
 EMBEDDED = "embedded"
 POLL_S = 0.05
 SOCKET_TIMEOUT_S = 2
@@ -41,6 +43,9 @@ OPTIONS_BY_SCHEME = {
 }
 
 
+SEPARATOR = ";"  # between brokers that stand in for each other
+
+
 @dataclass(frozen=True)
 class Broker:
     url: str
@@ -55,6 +60,15 @@ def parse(url: str | None, data_dir: Path) -> Broker:
         folder = str(data_dir / "broker")
         return Broker(f"{EMBEDDED}://localhost", {"folder": folder, "polling_interval": POLL_S})
     return Broker(url, dict(OPTIONS_BY_SCHEME[scheme]))
+
+
+def require_usable(url: str) -> None:
+    """ValueError, in words that repeat nothing of it, when it names no broker we support."""
+    for one in url.split(SEPARATOR):
+        scheme = one.partition("://")[0]
+        if scheme != EMBEDDED and scheme not in OPTIONS_BY_SCHEME:
+            raise ValueError("got an address of another kind")
+        addresses.server(one)
 
 
 def publish_policy() -> dict[str, float]:

@@ -8,9 +8,13 @@ threads exhaust the server; a small pool with health checks survives a restart o
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote
+
+from dreamforge_site import addresses
 
 SQLITE_TIMEOUT_S = 20
 SQLITE_PRAGMAS = (
@@ -22,21 +26,27 @@ SQLITE_PRAGMAS = (
 )
 POOL_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 5
+NO_SUCH_TABLE = "42P01"  # in PostgreSQL's own words
+REMEDY = "check DF_DATABASE_URL and free space"
 
 
 def parse(url: str, pool_size: int) -> dict[str, Any]:
     """The DATABASES entry for `url`; ValueError when it names no database we support."""
-    parts = urlsplit(url)
+    parts = addresses.split(url)
     if parts.scheme == "sqlite":
-        return _sqlite(unquote(parts.path))
+        return _sqlite(parts)
     if parts.scheme in ("postgresql", "postgres"):
-        return _postgresql(url, pool_size)
-    raise ValueError("unknown scheme")
+        return _postgresql(addresses.server(url), pool_size)
+    raise ValueError("got an address of another kind")
 
 
-def _sqlite(path: str) -> dict[str, Any]:
+def _sqlite(parts: SplitResult) -> dict[str, Any]:
     # sqlite:///relative and sqlite:////absolute, as everywhere else.
-    name = path.removeprefix("/")
+    if parts.netloc:
+        raise ValueError("got a path with too few slashes in front")
+    if parts.query or parts.fragment:
+        raise ValueError("got a path with ? or #, which are written %3F and %23")
+    name = unquote(parts.path).removeprefix("/")
     if not name or name == ":memory:":
         raise ValueError("a file is needed: several processes share it")
     return {
@@ -52,8 +62,7 @@ def _sqlite(path: str) -> dict[str, Any]:
     }
 
 
-def _postgresql(url: str, pool_size: int) -> dict[str, Any]:
-    parts = urlsplit(url)
+def _postgresql(parts: SplitResult, pool_size: int) -> dict[str, Any]:
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise ValueError("the database's name is missing")
@@ -74,13 +83,17 @@ def _postgresql(url: str, pool_size: int) -> dict[str, Any]:
     }
 
 
+def is_file(settings: dict[str, Any]) -> bool:
+    return str(settings["ENGINE"]).endswith("sqlite3")
+
+
 def faults(settings: dict[str, Any]) -> list[str]:
     """Why this DATABASES entry must not be used: one sentence a fault, none when it is sound."""
     found = []
     options = settings.get("OPTIONS", {})
     if settings.get("ATOMIC_REQUESTS"):
         found.append("ATOMIC_REQUESTS makes every GET wait for the write lock")
-    if settings["ENGINE"].endswith("sqlite3"):
+    if is_file(settings):
         if options.get("transaction_mode") != "IMMEDIATE":
             found.append("transaction_mode must be IMMEDIATE, or writers deadlock")
         if (options.get("timeout") or 0) < SQLITE_TIMEOUT_S:
@@ -93,3 +106,30 @@ def faults(settings: dict[str, Any]) -> list[str]:
         if not settings.get("CONN_HEALTH_CHECKS"):
             found.append("CONN_HEALTH_CHECKS is needed, or a restart of the server answers 500s")
     return found
+
+
+def opening_faults(settings: dict[str, Any]) -> list[str]:
+    """What opening the file shows: some network file systems take the setting and keep no WAL."""
+    if not is_file(settings):
+        return []
+    try:
+        mode = _journal_mode(settings["NAME"], settings["OPTIONS"]["init_command"])
+    except sqlite3.Error as error:
+        return [f"cannot be opened: {error}; check DF_DATABASE_URL and the file"]
+    if mode == "wal":
+        return []
+    return [f"journal_mode is {mode!r} though WAL was asked for; keep the file on a local disk"]
+
+
+def _journal_mode(path: Path, pragmas: str) -> str:
+    with contextlib.closing(sqlite3.connect(path, timeout=SQLITE_TIMEOUT_S)) as connection:
+        connection.executescript(pragmas)
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def complaint(error: Exception) -> str:
+    """One line for the command line: what the database says, and what to do."""
+    # PostgreSQL repeats the statement in the lines that follow.
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    missing = "no such table" in reason or getattr(error.__cause__, "sqlstate", "") == NO_SUCH_TABLE
+    return f"{reason}; {'run `manage.py migrate`' if missing else REMEDY}"

@@ -24,7 +24,6 @@ def ensure(path: Path) -> str:
 def _read_or_make(path: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return path.read_text(encoding="ascii")
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         _write(draft, secrets.token_urlsafe(KEY_BYTES))

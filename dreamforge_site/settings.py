@@ -7,15 +7,17 @@ import os
 import sys
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import django_stubs_ext
 
-from dreamforge_site import broker, databases, logs, queues, secret_key, theme
+from dreamforge_site import broker, data_directory, databases, logs, queues, secret_key, theme
 from dreamforge_site.environment import BASE_DIR, read
 
 django_stubs_ext.monkeypatch()  # lets admin classes and querysets name their model: ModelAdmin[Job]
 
 ENVIRONMENT = read(os.environ)
+data_directory.make(ENVIRONMENT.data_dir)
 
 SECRET_KEY = (
     ENVIRONMENT.secret_key.get_secret_value()
@@ -28,9 +30,9 @@ if not ENVIRONMENT.in_production:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "dreamforge_site.accounts.admin_site.ForgeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -87,9 +89,11 @@ TEMPLATES: list[dict[str, Any]] = [
 _database_url = (
     ENVIRONMENT.database_url.get_secret_value()
     if ENVIRONMENT.database_url
-    else f"sqlite:///{ENVIRONMENT.data_dir / 'dreamforge.sqlite3'}"
+    else f"sqlite:///{quote(str(ENVIRONMENT.data_dir / 'dreamforge.sqlite3'))}"
 )
 DATABASES = {"default": databases.parse(_database_url, ENVIRONMENT.database_pool)}
+if databases.is_file(DATABASES["default"]):
+    data_directory.make_file(DATABASES["default"]["NAME"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Accounts
@@ -127,7 +131,11 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "dreamforge_site.api.failures.csrf_failure"
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ENVIRONMENT.allowed_hosts if host != "*"]
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' if host.startswith('.') else ''}{host}"
+    for host in ENVIRONMENT.allowed_hosts
+    if host != "*"
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
 CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.cors_origins)

@@ -1,6 +1,6 @@
 """The environment of a test run, set before Django reads its settings (an early pytest plugin).
 
-Nothing of the developer's own is used: inherited variables and the names in `.env` are blanked, all
+Nothing of the developer's own is used: inherited variables are dropped, `.env` is not read, all
 data lives in a folder of this process that is gone afterwards. `DREAMFORGE_TEST_DATABASE=postgres`
 runs the suite on a PostgreSQL server started for it; the processes of a parallel run share one.
 """
@@ -13,9 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from dotenv import dotenv_values
-
-from dreamforge_site.environment import BASE_DIR, known_names
+from dreamforge_site.environment import DOTENV, known_names
 from tests.services.postgres import PostgresServer
 
 DATABASE_CHOICE = "DREAMFORGE_TEST_DATABASE"
@@ -34,8 +32,7 @@ def clean() -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in known and (name.startswith(KEPT) or not name.startswith(OURS))
     }
-    # An empty variable counts as not given, and wins over the line in `.env`.
-    return inherited | dict.fromkeys(dotenv_values(BASE_DIR / ".env"), "")
+    return inherited | {DOTENV: os.devnull}
 
 
 def database() -> str:

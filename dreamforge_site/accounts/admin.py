@@ -1,7 +1,8 @@
 """Users, groups, API keys and sign-ins in the admin.
 
-Nobody rises by editing: only a superuser hands out rights or touches a superuser. Keys and sign-ins
-are personal: staff see and end their own, superusers everybody's.
+Nobody rises by editing: only a superuser hands out rights, edits groups, and touches staff or users
+who may do something the editor may not. Keys and sign-ins are personal: staff see and end their
+own, superusers everybody's.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
-from django.db.models import Model, QuerySet
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -24,7 +25,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
-from dreamforge_site.accounts import clock, groups, keys, sign_ins
+from dreamforge_site.accounts import clock, groups, keys, open_access, sign_ins
 from dreamforge_site.accounts.forms import NewApiKeyForm, UserForm
 from dreamforge_site.accounts.models import ApiKey, SignIn, User
 
@@ -94,7 +95,19 @@ class UserAdmin(DjangoUserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unf
         return found, counts, lacking - {SignIn._meta.verbose_name}, protected
 
     def _may_touch(self, request: HttpRequest, user: User | None) -> bool:
-        return user is None or not user.is_superuser or is_superuser(request)
+        return user is None or is_superuser(request) or not _stands_above(user, request.user)
+
+
+def _stands_above(user: User, staff: Any) -> bool:
+    """Whether a new password for this user would win anything that the staff do not have."""
+    if user.is_staff or user.is_superuser or user.name_key == open_access.NAME:
+        return True
+    return _given_to(user).exclude(pk__in=_given_to(staff).values("pk")).exists()
+
+
+def _given_to(user: User) -> QuerySet[Permission]:
+    """Also what a deactivated user gets back; of an active one, `get_all_permissions`."""
+    return Permission.objects.filter(Q(user=user) | Q(group__user=user))
 
 
 def _without_password_form(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -103,13 +116,17 @@ def _without_password_form(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    """The built-in groups belong to the code (groups.py); others are the operator's."""
+    """The built-in groups belong to the code (groups.py); others are the superusers': whoever
+    edits a group hands out rights, also to themselves."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return _is_ours_to_edit(obj) and super().has_change_permission(request, obj)
+        return is_superuser(request) and _is_ours_to_edit(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return _is_ours_to_edit(obj) and super().has_delete_permission(request, obj)
+        return is_superuser(request) and _is_ours_to_edit(obj)
 
 
 def _is_ours_to_edit(group: Group | None) -> bool:

@@ -5,7 +5,6 @@ No credentials at all is a question for the next class; wrong credentials end wi
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 
 from django.conf import settings
@@ -17,6 +16,11 @@ from rest_framework.request import Request
 from dreamforge_site.accounts import keys, open_access, origins, sign_ins
 from dreamforge_site.accounts.errors import UnauthenticatedError
 from dreamforge_site.accounts.models import ApiKey, User
+from dreamforge_site.environment import is_loopback
+
+# A proxy on this machine would lend its address to the whole world.
+PROXY_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+OPEN = "open"  # `request.auth` of a caller without credentials
 
 Caller = tuple[User, ApiKey | str]
 
@@ -37,7 +41,7 @@ class BearerAuthentication(BaseAuthentication):
         return _translated(_by_key, key) if key is not None else _by_bearer(authorization or "")
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="Dream Forge"'
+        return "Bearer"
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
@@ -54,15 +58,17 @@ class OpenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> Caller | None:
         if settings.AUTH_REQUIRED:
             return None
-        if not _is_loopback(request.META.get("REMOTE_ADDR", "")):
+        if not is_loopback(request.META.get("REMOTE_ADDR", "")):
             raise PermissionDenied("DF_AUTH=off serves this machine only; set DF_AUTH=on.")
+        if any(name in request.headers for name in PROXY_HEADERS):
+            raise PermissionDenied("DF_AUTH=off serves nobody through a proxy; set DF_AUTH=on.")
         # Without credentials there is no CSRF token either: any page could drive this service.
         if origins.is_foreign(request._request):
             raise PermissionDenied("Pages of other sites may not call; see DF_CORS_ORIGINS.")
         user = open_access.user()
         if not user.is_active:
             raise PermissionDenied("The user `default` is deactivated.")
-        return user, "open"
+        return user, OPEN
 
 
 def _by_bearer(authorization: str) -> Caller:
@@ -87,12 +93,3 @@ def _translated(find: Callable[[str], Caller], text: str) -> Caller:
         return find(text)
     except UnauthenticatedError as error:
         raise AuthenticationFailed(error.message) from error
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from dreamforge_site.accounts import throttle
+from dreamforge_site.accounts import open_access, throttle
 from dreamforge_site.accounts.models import User
 
 
@@ -31,3 +32,8 @@ class ThrottledBackend(ModelBackend):
         if user is not None:
             throttle.give_back(attempt)
         return user
+
+    def user_can_authenticate(self, user: User | AnonymousUser | None) -> bool:
+        """Asked at the sign-in, and of a session at every request."""
+        is_shut = isinstance(user, User) and open_access.is_shut(user)
+        return not is_shut and super().user_can_authenticate(user)

@@ -6,8 +6,10 @@ import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from dreamforge_site.accounts import names
 from dreamforge_site.accounts.errors import AccountError
 from dreamforge_site.accounts.models import User
 
@@ -30,6 +32,7 @@ def ensure() -> FirstAdmin:
     if existing is not None:
         return existing
     environment = settings.ENVIRONMENT
+    _check_name(environment.admin_user)
     given = environment.admin_password
     generated = None if given else generate_password()
     password = given.get_secret_value() if given else generated
@@ -52,6 +55,18 @@ def generate_password() -> str:
     return "-".join(
         "".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS)
     )
+
+
+def _check_name(username: str) -> None:
+    """Past the form of DF_ADMIN_USER: a name that could not sign in, or not be seen."""
+    try:
+        names.usable(username)
+    except ValidationError as error:
+        raise AccountError(f"DF_ADMIN_USER: {' '.join(error.messages)}") from error
+    if names.key(username) == names.EVERYBODY:
+        raise AccountError(
+            f"DF_ADMIN_USER: {username!r} is the user of DF_AUTH=off; choose another name."
+        )
 
 
 def _existing() -> FirstAdmin | None:

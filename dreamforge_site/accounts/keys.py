@@ -7,18 +7,19 @@ import secrets
 import string
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Q
 from django.utils.crypto import constant_time_compare
 
-from dreamforge_site.accounts import clock, names, scopes, tokens
+from dreamforge_site.accounts import clock, names, open_access, scopes, tokens
 from dreamforge_site.accounts.errors import InvalidInputError, NotFoundError, UnauthenticatedError
 from dreamforge_site.accounts.models import ApiKey, User
 from jobs.rows import Lookup
 
 MARK = "dfk_"
 PREFIX_LENGTH = 8
-NAME_LENGTH = 100
 SHAPE = re.compile(r"dfk_([0-9a-z]{8})_([0-9A-Za-z_-]{43})")
 # A busy key must not mean a write per request.
 LAST_USE_PRECISION = timedelta(minutes=1)
@@ -31,11 +32,12 @@ def make(
     owner: User, name: str, scope_names: Iterable[str], expires_at: datetime | None = None
 ) -> ApiKey:
     """A stored key whose `revealed` is the only copy of its text there will ever be."""
-    if not name.strip() or len(name) > NAME_LENGTH or "\0" in name:
-        raise InvalidInputError("name", f"A key's name takes 1 to {NAME_LENGTH} characters.")
-    if expires_at is not None and expires_at <= clock.now():
-        raise InvalidInputError("expires_at", "A key must expire in the future.")
-    key = ApiKey(owner=owner, name=name, scopes=scopes.parse(scope_names), expires_at=expires_at)
+    key = ApiKey(
+        owner=owner,
+        name=_checked(ApiKey._meta.get_field("name"), name.strip()),
+        scopes=scopes.parse(scope_names),
+        expires_at=_checked(ApiKey._meta.get_field("expires_at"), expires_at),
+    )
     seal(key)
     key.save(force_insert=True)
     return key
@@ -64,6 +66,8 @@ def verify(text: str) -> ApiKey:
         raise UnauthenticatedError(f"The API key is {state}; make a new one.")
     if not key.owner.is_active:
         raise UnauthenticatedError("The owner of the API key is deactivated.")
+    if open_access.is_shut(key.owner):
+        raise UnauthenticatedError("The API key was for DF_AUTH=off; make one of your own.")
     _note_use(key)
     return key
 
@@ -87,6 +91,14 @@ def owner_named(username: str) -> User:
     if owner is None:
         raise NotFoundError(f"No user is named {username!r}.")
     return owner
+
+
+def _checked(field: Field[Any, Any], value: Any) -> Any:
+    """By the model's own rules, which the admin's form applies too."""
+    try:
+        return field.clean(value, None)
+    except ValidationError as error:
+        raise InvalidInputError(field.name, " ".join(error.messages)) from error
 
 
 def _note_use(key: ApiKey) -> None:

@@ -39,8 +39,16 @@ class User(AbstractUser):
 
     def clean(self) -> None:
         super().clean()
+        if not self.username:
+            return  # what the form has refused already
+        try:
+            names.usable(self.username)
+        except ValidationError as error:
+            raise ValidationError({"username": error.messages}) from error
         same_name = User.objects.filter(name_key=names.key(self.username)).exclude(pk=self.pk)
-        if same_name.exists():
+        is_everybody = self.name_key == names.EVERYBODY
+        takes_everybodys = names.key(self.username) == names.EVERYBODY and not is_everybody
+        if takes_everybodys or same_name.exists():
             raise ValidationError({"username": "A user with that name already exists."})
 
 
@@ -69,7 +77,7 @@ class RefreshToken(models.Model):
     sign_in = models.ForeignKey(SignIn, on_delete=models.CASCADE, related_name="refresh_tokens")
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
-    expires_at = models.DateTimeField(editable=False)
+    expires_at = models.DateTimeField(db_index=True, editable=False)  # index: the purge
     rotated_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
@@ -82,13 +90,20 @@ class RefreshToken(models.Model):
 class ApiKey(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100, help_text="What it is for, so that you know it again.")
+    name = models.CharField(
+        max_length=100,
+        validators=[names.showable],
+        help_text="What it is for, so that you know it again.",
+    )
     prefix = models.CharField(max_length=8, unique=True, editable=False)
     digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     scopes: models.JSONField[Any, list[str]] = models.JSONField(default=list)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField(
-        null=True, blank=True, help_text="Leave empty for a key that lives until it is revoked."
+        null=True,
+        blank=True,
+        validators=[clock.in_future],
+        help_text="Leave empty for a key that lives until it is revoked.",
     )
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)

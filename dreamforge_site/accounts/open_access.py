@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from dreamforge_site.accounts import groups
+from dreamforge_site.accounts import groups, names
 from dreamforge_site.accounts.models import User
 
-NAME = "default"
+NAME = names.EVERYBODY
 
 
 def user() -> User:
     """The user `default`, made on first use; of racing requests one makes it."""
     found = User.objects.filter(name_key=NAME).first()
     return found or _make()
+
+
+def is_shut(user: User) -> bool:
+    """Whether this is the user `default` while DF_AUTH=on: what anybody could make is no key."""
+    return bool(settings.AUTH_REQUIRED) and user.name_key == NAME
 
 
 @transaction.atomic

@@ -38,6 +38,7 @@ def _check_name(username: str) -> None:
         raise NameTakenError(username)
     try:
         User._meta.get_field("username").run_validators(username)
+        names.usable(username)
     except ValidationError as error:
         raise InvalidInputError("username", " ".join(error.messages)) from error
 

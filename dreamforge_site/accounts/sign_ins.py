@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from dreamforge_site.accounts import clock, tokens
+from dreamforge_site.accounts import clock, open_access, tokens
 from dreamforge_site.accounts.errors import UnauthenticatedError
 from dreamforge_site.accounts.models import RefreshToken, SignIn, User
 
@@ -136,6 +136,7 @@ def _alive(sign_in: SignIn) -> bool:
     return (
         sign_in.revoked_at is None
         and sign_in.user.is_active
+        and not open_access.is_shut(sign_in.user)
         and constant_time_compare(sign_in.password_mark, password_mark(sign_in.user))
     )
 

@@ -7,6 +7,7 @@ file that holds it.
 """
 
 from dreamforge_site.environment.reading import (
+    DOTENV,
     EnvironmentProblems,
     is_loopback,
     known_names,
@@ -24,6 +25,7 @@ from dreamforge_site.environment.variables import (
 
 __all__ = [
     "BASE_DIR",
+    "DOTENV",
     "PREFIX",
     "Environment",
     "EnvironmentProblems",

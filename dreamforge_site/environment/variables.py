@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -15,6 +15,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from dreamforge_site.environment import rules
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 PREFIX = "DF_"
@@ -144,10 +146,8 @@ class Environment(BaseSettings):
     )
     admin_user: str = access(
         "admin",
-        takes="a user name",
+        takes="a user name: up to 150 letters, digits and @ . + - _",
         does="Name of the administrator the first start creates.",
-        min_length=1,
-        max_length=150,
     )
     admin_password: SecretStr | None = access(
         None,
@@ -202,14 +202,12 @@ class Environment(BaseSettings):
         None,
         takes="an http(s) address",
         does="S3 service the servers talk to. Empty: Amazon's.",
-        pattern=r"^https?://",
     )
     s3_public_endpoint: str | None = keeping(
         None,
         takes="an http(s) address",
         does="The same service as clients reach it; links are signed for this address (to come, "
         "with images).",
-        pattern=r"^https?://",
     )
     s3_access_key: SecretStr | None = keeping(None, takes="an access key", does="S3 access key.")
     s3_secret_key: SecretStr | None = keeping(None, takes="a secret key", does="S3 secret key.")
@@ -240,7 +238,6 @@ class Environment(BaseSettings):
         takes="host:port",
         does="Address on which each worker and the scheduler answer `/healthz` and `/metrics`. "
         "Default: none.",
-        pattern=r"^.+:[0-9]{1,5}$",
     )
 
     presign_ttl_s: int = images(
@@ -358,7 +355,6 @@ class Environment(BaseSettings):
         names=("HF_ENDPOINT", "DF_HF_ENDPOINT"),
         takes="an http(s) address",
         does="Hugging Face hub, or a mirror that speaks its protocol (to come).",
-        pattern=r"^https?://",
     )
     civitai_token: SecretStr | None = downloads(
         None,
@@ -370,7 +366,6 @@ class Environment(BaseSettings):
         "https://civitai.com",
         takes="an http(s) address",
         does="CivitAI, or a server that speaks its protocol (to come).",
-        pattern=r"^https?://",
     )
 
     @field_validator(
@@ -385,6 +380,12 @@ class Environment(BaseSettings):
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator(*rules.RULES)
+    @classmethod
+    def _in_form(cls, value: Any, info: ValidationInfo) -> Any:
+        rules.check(str(info.field_name), value)
         return value
 
     @field_validator("data_dir", "models_root")

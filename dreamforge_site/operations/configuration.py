@@ -27,8 +27,9 @@ _PAGE_HEAD = """\
 <!-- Written by `manage.py config_docs` from dreamforge_site/environment/variables.py. -->
 
 Dream Forge is configured by environment variables alone. They are read once, when a process starts;
-in development also from a file `.env` beside `manage.py` (start from `.env.example`). A variable of
-the environment wins over the same one in `.env`, and an empty one counts as not given.
+in development also from a file `.env` beside `manage.py` (start from `.env.example`). What the
+environment gives, under any name of a setting, wins over `.env`; an empty variable counts as not
+given.
 
 * A wrong value stops the start with one line: the variable, what it got and what it takes.
 * A `DF_…` name that is not in these tables stops the start too: a typing error is not ignored.

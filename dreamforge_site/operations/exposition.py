@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from dreamforge_site.api.errors import ApiError
+from dreamforge_site.environment import is_loopback
 from dreamforge_site.operations import metrics
 from dreamforge_site.operations.bounded import Outcome, Panel
 
@@ -80,20 +80,11 @@ def refusal(peer: str, headers: Mapping[str, str]) -> ApiError | None:
     a header. (Believed proxies have already put the client's own address into `peer`.)
     """
     forwarded = headers.get("x-forwarded-for") or headers.get("forwarded")
-    if (_is_loopback(peer) and not forwarded) or _bears_token(headers):
+    if (is_loopback(peer) and not forwarded) or _bears_token(headers):
         return None
     if settings.ENVIRONMENT.metrics_token is None:
         return ApiError("forbidden", "Metrics are open to loopback only: set DF_METRICS_TOKEN.")
     return ApiError("unauthenticated", "Send DF_METRICS_TOKEN as a bearer token.")
-
-
-def _is_loopback(peer: str) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _bears_token(headers: Mapping[str, str]) -> bool:

@@ -82,7 +82,6 @@ def run(data_dir: Path) -> None:
     worker_http.start_if_configured()
     app.loader.init_worker()
     app.finalize()
-    data_dir.mkdir(parents=True, exist_ok=True)
     service = Service(
         app=app,
         scheduler_cls=RememberingScheduler,

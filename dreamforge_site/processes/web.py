@@ -19,6 +19,16 @@ from dreamforge_site.processes import ownership
 GRACE_S = 5
 
 
+class Servers(Multiprocess):
+    """Several server processes; it remembers which of the two stop signals it got."""
+
+    interrupted = False
+
+    def handle_int(self) -> None:
+        self.interrupted = True
+        super().handle_int()
+
+
 def application() -> Any:
     """What each server process loads; one of several ends with the process that started it."""
     parent = multiprocessing.parent_process()
@@ -49,10 +59,13 @@ def configuration(environment: Environment) -> uvicorn.Config:
 
 
 def serve(environment: Environment, listener: socket.socket) -> None:
-    """Serve until TERM or INT; open requests get GRACE_S seconds to finish."""
+    """Serve until TERM, or INT (KeyboardInterrupt); open requests get GRACE_S seconds to finish."""
     config = configuration(environment)
     if environment.web_processes > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        servers = Servers(config, sockets=[listener])
+        servers.run()
+        if servers.interrupted:
+            raise KeyboardInterrupt
         return
     # uvicorn raises the signal again once it has stopped: then it is an orderly end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

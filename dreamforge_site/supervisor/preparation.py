@@ -7,12 +7,12 @@ import secrets
 from pathlib import Path
 
 import structlog
-from django.core import checks
+from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import Error as DatabaseFault
 from django.db import connections
 
-from dreamforge_site import broker
+from dreamforge_site import broker, checks, databases
 from dreamforge_site.accounts import first_admin
 from dreamforge_site.accounts.errors import AccountError
 from dreamforge_site.environment import Environment
@@ -62,10 +62,7 @@ def database() -> first_admin.FirstAdmin:
         call_command("migrate", interactive=False, verbosity=0)
         return first_admin.ensure()
     except DatabaseFault as error:
-        reason = " ".join(str(error).split())
-        raise StartError(
-            f"Cannot prepare the database: {reason}; check DF_DATABASE_URL and free space."
-        ) from error
+        raise StartError(f"Cannot prepare the database: {databases.complaint(error)}.") from error
     except AccountError as error:
         raise StartError(str(error)) from error
     finally:
@@ -74,16 +71,13 @@ def database() -> first_admin.FirstAdmin:
 
 def boot_checks(environment: Environment) -> None:
     """Django's checks and ours; an error ends the start, a warning is logged."""
-    found = checks.run_checks(
-        include_deployment_checks=environment.in_production, databases=["default"]
-    )
-    spoken = [message for message in found if not message.is_silenced()]
-    serious = [message for message in spoken if message.is_serious()]
-    for message in spoken:
-        if message not in serious:
+    found = run_checks(include_deployment_checks=environment.in_production, databases=["default"])
+    for message in found:
+        if not (message.is_serious() or message.is_silenced()):
             log.warning("boot_check", id=message.id, message=message.msg)
-    if serious:
-        raise StartError("\n".join(f"{message.id}: {message.msg}" for message in serious))
+    lines = checks.serious(found)
+    if lines:
+        raise StartError("\n".join(lines))
 
 
 def _refuse_links(data_dir: Path) -> None:

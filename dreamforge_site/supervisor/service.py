@@ -111,10 +111,14 @@ def _send_own_lines_to(write_line: Callable[[bytes], None], terminal: bool) -> N
 
 
 def _question(environment: Environment) -> Callable[[], Readiness | None]:
-    named = [host for host in environment.allowed_hosts if not host.startswith(("*", "."))]
     address = listening.local_address(environment.host)
-    header = named[0] if environment.in_production and named else f"localhost:{environment.port}"
-    return partial(readiness.probe, address, environment.port, header)
+    return partial(readiness.probe, address, environment.port, own_name(environment))
+
+
+def own_name(environment: Environment) -> str:
+    """A Host header this service answers to."""
+    named = [host.lstrip(".") for host in environment.allowed_hosts if host != "*"]
+    return named[0] if environment.in_production and named else f"localhost:{environment.port}"
 
 
 def _announce(

@@ -44,6 +44,9 @@ def test_a_postgresql_url_gives_its_parts_decoded() -> None:
         "mysql://host/name",
         "postgresql://host",
         "postgresql://host:port/name",
+        "sqlite:///forge.sqlite3?mode=ro",
+        "sqlite:///forge.sqlite3#main",
+        "sqlite://var/forge.sqlite3",
     ],
 )
 def test_an_unusable_url_is_refused(url: str) -> None:

@@ -168,6 +168,18 @@ def test_a_message_of_the_day_before_yesterday_is_dropped(channel: Any) -> None:
     assert not old.exists()
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "-1.json", "00000000000000000001-1-00000000.json~"])
+def test_a_foreign_file_is_left_alone(channel: Any, name: str) -> None:
+    channel._new_queue("io")
+    foreign = channel.queue_folder("io") / name
+    foreign.write_text("{}")
+    channel._put("io", {"n": 1})
+    assert channel._size("io") == 1
+    assert channel._get("io") == {"n": 1}
+    assert channel._purge("io") == 0
+    assert foreign.exists()
+
+
 def test_a_full_queue_tells_its_publisher(channel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_broker, "MAX_WAITING", 2)
     channel._put("io", {"n": 1})

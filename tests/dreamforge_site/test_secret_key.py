@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pure
 
 
 def test_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "secret_key"
+    path = tmp_path / "secret_key"
     first = secret_key.ensure(path)
     assert len(first) >= 50
     assert secret_key.ensure(path) == first

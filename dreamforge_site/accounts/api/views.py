@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth import authenticate
@@ -15,9 +16,14 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dreamforge_site.accounts import keys, registration, scopes, sign_ins
+from dreamforge_site.accounts import clock, keys, registration, scopes, sign_ins
 from dreamforge_site.accounts.api import examples, serializers
-from dreamforge_site.accounts.errors import ForbiddenError, UnauthenticatedError
+from dreamforge_site.accounts.authentication import OPEN
+from dreamforge_site.accounts.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    UnauthenticatedError,
+)
 from dreamforge_site.accounts.models import ApiKey, User
 from dreamforge_site.api.strictness import DeclaredQuery
 
@@ -161,7 +167,9 @@ class KeysView(OwnKeysView):
         operation_id="auth_keys_create",
         summary="Make an API key",
         description="The answer holds the key; it is shown this once. A key can do what its owner "
-        "may do and its scopes name. A key made with a key can have no scope that one lacks.",
+        "may do and its scopes name. A key made with a key can have no scope that one lacks "
+        "and ends no later than it does. With `DF_AUTH=off` a caller without credentials makes "
+        "none.",
         responses={201: serializers.MadeApiKeySerializer},
         examples=[examples.NEW_KEY, examples.MADE_KEY],
         tags=["auth"],
@@ -169,12 +177,13 @@ class KeysView(OwnKeysView):
     def post(self, request: Request) -> Response:
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
+        _refuse_keys_of_nobody(request)
         _refuse_wider_scopes(request, wanted.validated_data["scopes"])
         key = keys.make(
             owner=_caller(request),
             name=wanted.validated_data["name"],
             scope_names=wanted.validated_data["scopes"],
-            expires_at=wanted.validated_data["expires_at"],
+            expires_at=_end_within_callers(request, wanted.validated_data["expires_at"]),
         )
         return Response(
             serializers.MadeApiKeySerializer(key).data, status.HTTP_201_CREATED, headers=NO_STORE
@@ -204,6 +213,22 @@ def _caller(request: Request) -> User:
 
 def _tokens(pair: sign_ins.TokenPair) -> Response:
     return Response(serializers.TokensSerializer(pair).data, headers=NO_STORE)
+
+
+def _refuse_keys_of_nobody(request: Request) -> None:
+    if request.auth == OPEN:
+        raise ForbiddenError("With DF_AUTH=off nobody needs a key; sign in to make one.")
+
+
+def _end_within_callers(request: Request, wanted: datetime | None) -> datetime | None:
+    """A key hands on no more time than it has itself."""
+    end = request.auth.expires_at if isinstance(request.auth, ApiKey) else None
+    if end is None or wanted is None:
+        return wanted or end
+    if wanted > end:
+        problem = f"The key you call with ends at {clock.written(end)}; choose that or sooner."
+        raise InvalidInputError("expires_at", problem)
+    return wanted
 
 
 def _refuse_wider_scopes(request: Request, wanted: list[str]) -> None:

@@ -5,6 +5,7 @@ import django.db.models.deletion
 import django.utils.timezone
 import dreamforge_site.accounts.clock
 import dreamforge_site.accounts.models
+import dreamforge_site.accounts.names
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -78,7 +79,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
                 ('created_at', models.DateTimeField(default=dreamforge_site.accounts.clock.now, editable=False)),
-                ('expires_at', models.DateTimeField(editable=False)),
+                ('expires_at', models.DateTimeField(db_index=True, editable=False)),
                 ('rotated_at', models.DateTimeField(editable=False, null=True)),
                 ('sign_in', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to='accounts.signin')),
             ],
@@ -90,12 +91,12 @@ class Migration(migrations.Migration):
             name='ApiKey',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(help_text='What it is for, so that you know it again.', max_length=100)),
+                ('name', models.CharField(help_text='What it is for, so that you know it again.', max_length=100, validators=[dreamforge_site.accounts.names.showable])),
                 ('prefix', models.CharField(editable=False, max_length=8, unique=True)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('scopes', models.JSONField(default=list)),
                 ('created_at', models.DateTimeField(default=dreamforge_site.accounts.clock.now, editable=False)),
-                ('expires_at', models.DateTimeField(blank=True, help_text='Leave empty for a key that lives until it is revoked.', null=True)),
+                ('expires_at', models.DateTimeField(blank=True, help_text='Leave empty for a key that lives until it is revoked.', null=True, validators=[dreamforge_site.accounts.clock.in_future])),
                 ('last_used_at', models.DateTimeField(editable=False, null=True)),
                 ('revoked_at', models.DateTimeField(editable=False, null=True)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to=settings.AUTH_USER_MODEL)),

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from dreamforge_site import checks
 from dreamforge_site.processes import listening, ownership
 
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         ownership.obey_supervisor()
+        checks.require_sound()
         from dreamforge_site.processes import web
 
         environment = settings.ENVIRONMENT

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from dreamforge_site import queues
+from dreamforge_site import checks, queues
 from dreamforge_site.processes import ownership
 
 MAX_CONCURRENCY = 64
@@ -29,6 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         ownership.obey_supervisor()
+        checks.require_sound()
         from dreamforge_site.processes import worker
 
         queue = options["queue"]

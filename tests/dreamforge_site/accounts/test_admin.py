@@ -233,7 +233,14 @@ def test_a_superuser_makes_a_key_for_anyone(browser: Client, mira: User) -> None
 
 
 @pytest.mark.parametrize(
-    "fields", [{"scopes": []}, {"scopes": ["root"]}, {"name": ""}, {"expires_at_0": "2001-01-01"}]
+    "fields",
+    [
+        {"scopes": []},
+        {"scopes": ["root"]},
+        {"name": ""},
+        {"name": "a\x1b[2Jb"},
+        {"expires_at_0": "2001-01-01"},
+    ],
 )
 def test_a_wrong_form_makes_no_key(viewer: User, fields: dict[str, Any]) -> None:
     form = new_key(**fields) | {"expires_at_1": "00:00"}

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from dreamforge_site.accounts import keys
+from dreamforge_site.accounts import clock, keys
 from dreamforge_site.accounts.models import ApiKey, User
+
+INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 
 
 def create(**options: Any) -> None:
@@ -31,7 +35,7 @@ def test_create_as_json_tells_the_facts(mira: User, capsys: pytest.CaptureFixtur
     facts = json.loads(capsys.readouterr().out)
     assert keys.verify(facts["key"]).owner == mira
     assert (facts["owner"], facts["scopes"]) == ("mira", ["read", "jobs"])
-    assert facts["expires_at"]
+    assert re.fullmatch(INSTANT, facts["expires_at"])
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,9 @@ def test_create_as_json_tells_the_facts(mira: User, capsys: pytest.CaptureFixtur
         ({"name": " "}, 2),
         ({"name": "x" * 101}, 2),
         ({"name": "a\0b"}, 2),
+        ({"name": "a\nb"}, 2),
+        ({"name": "a\x1b[31mb"}, 2),
+        ({"name": "a\u202eb"}, 2),
         ({"expires_days": 0}, 2),
         ({"expires_days": -1}, 2),
         ({"expires_days": 10**9}, 2),
@@ -71,10 +78,24 @@ def test_list_shows_keys_without_their_secrets(
 
 
 def test_list_of_one_owner_as_json(mira: User, capsys: pytest.CaptureFixture[str]) -> None:
-    keys.make(mira, "renders", ["read"])
+    keys.make(mira, "renders", ["read", "jobs"], clock.now() + timedelta(days=1))
     keys.make(User.objects.create_user("other"), "theirs", ["read"])
     call_command("apikey_list", user="MIRA", json=True)
-    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["renders"]
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["scopes"]) == ("renders", ["read", "jobs"])
+    assert re.fullmatch(INSTANT, row["expires_at"])
+
+
+def test_a_name_that_came_past_the_checks_does_no_harm_to_a_terminal(
+    mira: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = keys.make(mira, "renders", ["read"])
+    ApiKey.objects.update(name="a\x1b[2J\u202e\nb")
+    call_command("apikey_list")
+    call_command("apikey_revoke", key.prefix)
+    written = capsys.readouterr()
+    assert r"a\x1b[2J\u202e\nb  read" in written.out
+    assert r"a\x1b[2J\u202e\nb (dfk_" in written.err
 
 
 def test_list_of_an_unknown_owner_is_not_found(db: None) -> None:

@@ -44,6 +44,8 @@ def test_the_list_is_ones_own_and_goes_page_by_page(caller: APIClient, mira: Use
         ({"scopes": ["read"]}, "name"),
         ({"name": "", "scopes": ["read"]}, "name"),
         ({"name": "x" * 101, "scopes": ["read"]}, "name"),
+        ({"name": "a\nb", "scopes": ["read"]}, "name"),
+        ({"name": "a\u202eb", "scopes": ["read"]}, "name"),
         ({"name": "x", "scopes": []}, "scopes"),
         ({"name": "x", "scopes": "read"}, "scopes"),
         ({"name": "x", "scopes": ["root"]}, "scopes.0"),

@@ -109,6 +109,21 @@ def test_a_key_needs_scopes_that_exist(mira: User, scopes: list[str]) -> None:
         keys.make(mira, "renders", scopes)
 
 
+@pytest.mark.parametrize("name", ["nächtliche Läufe", "夜 の 仕事", "it's 50% done 🎨"])
+def test_a_key_may_be_named_in_any_language(mira: User, name: str) -> None:
+    keys.make(mira, f"  {name} ", ["read"])
+    assert ApiKey.objects.get().name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "x" * 101, "a\0b", "a\nb", "a\x1b[2Jb", "a\u202eb", "a\u2028b", "a\ud800b"]
+)
+def test_a_key_takes_no_name_that_cannot_be_shown(mira: User, name: str) -> None:
+    with pytest.raises(InvalidInputError) as raised:
+        keys.make(mira, name, ["read"])
+    assert list(raised.value.details["fields"]) == ["name"]
+
+
 def test_a_key_costs_one_query_and_its_last_use_one_write_a_minute(
     client: APIClient, mira: User, fixed_clock: Clock, django_assert_num_queries: Any
 ) -> None:

@@ -192,6 +192,20 @@ def test_purging_while_attempts_come_in_breaks_nothing(fixed_clock: Clock) -> No
     assert parallel.run(attempt, times=8) == ["done"] * 8
 
 
+@pytest.mark.django_db(transaction=True)
+def test_parallel_right_sign_ins_give_every_place_back() -> None:
+    subjects = [throttle.sign_in(f"racer{number}", "192.0.2.1") for number in range(12)]
+
+    def sign_in() -> str:
+        for attempt in subjects:
+            throttle.admit(attempt)
+            throttle.give_back(attempt)
+        return "done"
+
+    assert parallel.run(sign_in, times=8) == ["done"] * 8
+    assert set(AttemptWindow.objects.values_list("attempts", flat=True)) == {0}
+
+
 ELSEWHERE = """
 import django
 django.setup()

@@ -68,6 +68,16 @@ def test_term_is_an_orderly_end_even_with_an_idle_connection(start_web: WebStart
         assert server.exit_status() == 0
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_control_c_is_a_quiet_end(start_web: WebStarter, processes: str) -> None:
+    server, _ = start_web(DF_WEB_PROCESSES=processes)
+    server.interrupt_as_a_terminal_does()
+    assert server.exit_status() == 130
+    assert server.none_remain()
+    assert "Traceback" not in server.text
+    assert "KeyboardInterrupt" not in server.text
+
+
 def test_a_killed_server_process_of_several_is_replaced(start_web: WebStarter) -> None:
     server, port = start_web(DF_WEB_PROCESSES="2")
     before = wait_until(lambda: _two(server), "two processes")

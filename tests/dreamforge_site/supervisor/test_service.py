@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from dreamforge_site.environment import read
 from dreamforge_site.processes.listening import listen
-from dreamforge_site.supervisor import descendants
+from dreamforge_site.supervisor import descendants, service
 from tests.dreamforge_site.supervisor.conftest import ServiceStarter, service_environment
 from tests.dreamforge_site.supervisor.supervised import Supervised, wait_until
 
@@ -112,7 +113,7 @@ def test_a_data_directory_that_cannot_be_made_is_told_in_one_line(
     data_dir = tmp_path / "file" / "data"
     service = start_service(service_environment(data_dir, DF_SECRET_KEY=SECRET_KEY))
     assert service.exit_status() == 1
-    assert f"Cannot write to {data_dir}: Not a directory" in service.wait_for("CommandError")
+    assert service.wait_for(f"DF_DATA_DIR: cannot make {data_dir}: Not a directory")
     assert "Traceback" not in service.text
 
 
@@ -178,6 +179,26 @@ def test_what_an_earlier_run_left_behind_is_killed_at_the_next_start(
         service.wait_for("leftover_processes_killed", str(left_behind.pid))
         service.signal(signal.SIGTERM)
         assert service.exit_status() == 0
+
+
+@pytest.mark.parametrize(
+    ("hosts", "header"),
+    [
+        (".example.org", "example.org"),
+        ("*,forge.example.org", "forge.example.org"),
+        ("*", "localhost:8123"),
+    ],
+)
+def test_the_service_asks_itself_by_a_name_it_answers_to(
+    hosts: str, header: str, tmp_path: Path
+) -> None:
+    given = {"DF_ENV": "production", "DF_SECRET_KEY": SECRET_KEY, "DF_ALLOWED_HOSTS": hosts}
+    assert service.own_name(read({**given, "DF_PORT": "8123"}, tmp_path)) == header
+
+
+def test_in_development_it_asks_itself_as_localhost(tmp_path: Path) -> None:
+    found = read({"DF_ALLOWED_HOSTS": "forge.example.org", "DF_PORT": "8123"}, tmp_path)
+    assert service.own_name(found) == "localhost:8123"
 
 
 def _last_start(service: Supervised, child: str) -> int:

@@ -55,7 +55,7 @@ def _as_json(key: ApiKey) -> str:
             "prefix": key.prefix,
             "owner": key.owner.username,
             "scopes": key.scopes,
-            "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+            "expires_at": clock.written(key.expires_at),
             "key": key.revealed,
         }
     )

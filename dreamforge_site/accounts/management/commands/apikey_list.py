@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from dreamforge_site.accounts import clock, keys
+from dreamforge_site.accounts import clock, keys, names
 from dreamforge_site.accounts.command_line import readable_errors
 from dreamforge_site.accounts.models import ApiKey
 
@@ -31,20 +30,21 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows))
             return
         for row in rows:
-            self.stdout.write("  ".join(value or "-" for value in row.values()))
+            self.stdout.write("  ".join(_as_text(value) for value in row.values()))
 
 
-def _row(key: ApiKey) -> dict[str, str | None]:
+def _row(key: ApiKey) -> dict[str, str | list[str] | None]:
     return {
         "prefix": key.prefix,
         "state": key.state(clock.now()),
         "owner": key.owner.username,
         "name": key.name,
-        "scopes": ",".join(key.scopes),
-        "expires_at": _time(key.expires_at),
-        "last_used_at": _time(key.last_used_at),
+        "scopes": key.scopes,
+        "expires_at": clock.written(key.expires_at),
+        "last_used_at": clock.written(key.last_used_at),
     }
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if moment else None
+def _as_text(value: str | list[str] | None) -> str:
+    text = ",".join(value) if isinstance(value, list) else value
+    return names.shown(text or "-")

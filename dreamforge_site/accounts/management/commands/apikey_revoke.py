@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from dreamforge_site.accounts import keys
+from dreamforge_site.accounts import keys, names
 from dreamforge_site.accounts.command_line import readable_errors
 
 
@@ -21,4 +21,6 @@ class Command(BaseCommand):
         with readable_errors():
             key = keys.find(options["prefix"])
         ended = keys.revoke(key)
-        self.stderr.write(f"{key} {'is revoked' if ended else 'was revoked before'}.")
+        self.stderr.write(
+            f"{names.shown(str(key))} {'is revoked' if ended else 'was revoked before'}."
+        )

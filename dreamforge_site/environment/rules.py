@@ -1,0 +1,88 @@
+"""The form of a value where its type says too little: one predicate for each such field."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+from dreamforge_site import addresses
+
+# What a Host header can hold and Django compares it with: no scheme, no port.
+HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+# As Django's own validator of user names: the first start writes this one past the form.
+USER_NAME = re.compile(r"[\w.@+-]{1,150}")
+HIGHEST_PORT = 65535
+
+
+def is_host_pattern(text: str) -> bool:
+    """A host name or address; `.example.org` is a domain with all below it, `*` any host."""
+    return text == "*" or HOST.fullmatch(text.removeprefix(".")) is not None
+
+
+def is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_network_or_switch(text: str) -> bool:
+    return text in ("on", "off") or is_network(text)
+
+
+def is_http_address(text: str) -> bool:
+    try:
+        parts = addresses.server(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+
+
+def is_origin(text: str) -> bool:
+    """As a browser sends it: scheme, host and port, nothing before or behind."""
+    host, port = r"(?P<host>[^/:@]+|\[[^]]+\])", r"(:[0-9]{1,5})?"
+    found = re.fullmatch(rf"https?://{host}{port}", text)
+    return found is not None and HOST.fullmatch(found["host"]) is not None and is_http_address(text)
+
+
+def is_host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return _is_bindable(host) and is_number(port) and 1 <= int(port) <= HIGHEST_PORT
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def is_user_name(text: str) -> bool:
+    return USER_NAME.fullmatch(text) is not None
+
+
+def _is_bindable(host: str) -> bool:
+    bare = host.removeprefix("[").removesuffix("]")
+    return is_network(bare) if ":" in bare else HOST.fullmatch(bare) is not None
+
+
+RULES: dict[str, Callable[[str], bool]] = {
+    "allowed_hosts": is_host_pattern,
+    "trusted_proxies": is_network,
+    "webhook_allow_private": is_network_or_switch,
+    "cors_origins": is_origin,
+    "admin_user": is_user_name,
+    "s3_endpoint": is_http_address,
+    "s3_public_endpoint": is_http_address,
+    "worker_http": is_host_and_port,
+    "gpu_devices": is_number,
+    "hf_endpoint": is_http_address,
+    "civitai_endpoint": is_http_address,
+}
+
+
+def check(field: str, value: Any) -> None:
+    """ValueError when a value, or one of a list, does not have its field's form."""
+    parts = value if isinstance(value, tuple) else (value,)
+    if not all(RULES[field](part) for part in parts if part is not None):
+        raise ValueError("wrong form")

@@ -1,0 +1,42 @@
+"""The command line's last line of defence: what goes wrong is told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import manage
+from tests.services.postgres import PostgresServer
+
+pytestmark = pytest.mark.pure
+
+
+def test_missing_tables_on_postgresql_are_one_line_too(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres_server.create_database("without_tables")
+    done = manage(tmp_path, "apikey_list", DF_DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        'apikey_list: relation "accounts_apikey" does not exist; run `manage.py migrate`\n'
+    )
+
+
+def test_missing_tables_are_one_line_that_says_what_to_run(tmp_path: Path) -> None:
+    done = manage(tmp_path, "apikey_list")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("apikey_list: no such table")
+    assert line.endswith("run `manage.py migrate`")
+
+
+def test_a_database_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'absent' / 'forge.sqlite3'}"
+    done = manage(tmp_path, "apikey_list", DF_DATABASE_URL=url)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line == (
+        "apikey_list: unable to open database file; check DF_DATABASE_URL and free space"
+    )
