@@ -56,7 +56,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 def test_lines_are_named_and_coloured_and_control_c_stops_all(terminal: Terminal) -> None:
     terminal.read_until("Stop       Ctrl-C")
     assert "\x1b[36mweb        | \x1b[0m" in terminal.shown
-    assert "\x1b[32mworker-io  | \x1b[0m" in terminal.shown
+    terminal.read_until("\x1b[32mworker-io  | \x1b[0m")
     assert "Dream Forge is ready at" in terminal.shown
     assert not re.search(r'\{"', terminal.shown)
     os.write(terminal.window, b"\x03")
