@@ -1,0 +1,127 @@
+"""Models by way of this room: installing, verifying and removing them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from downloader import kinds, removal
+from downloader.api import examples, parameters, serializers
+from downloader.api.downloads import accepted
+from jobs import idempotency, submission
+from jobs.api import documentation, queries
+from jobs.api.access import caller
+from jobs.api.answers import held_back, respond
+from jobs.errors import NotAllowed
+from jobs.idempotency import Keep, Reply
+from registry.models import Model
+
+
+class _JobPost(GenericAPIView[Any]):
+    """A POST that becomes a job: checked, stored and answered at once."""
+
+    query_serializer_class = {"POST": queries.WaitQuerySerializer}
+    scope = "models"
+    error_codes = ("forbidden", "idempotency_conflict", "rate_limited")
+    query: dict[str, Any]
+    type_name: str
+
+    def submit(self, request: Request) -> Response:
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        reply = idempotency.once_along(
+            caller=str(request.user.pk),
+            scope=f"jobs.{self.type_name}",
+            key=idempotency.checked(request.headers.get(idempotency.HEADER)),
+            body=request.data,
+            work=lambda keep: self._make(
+                request, wanted.to_representation(wanted.validated_data), keep
+            ),
+        )
+        job_id = str(reply.answer["download_id"])
+        return held_back(request, self.query, respond(reply), job_id, view="download")
+
+    def _make(self, request: Request, params: dict[str, Any], keep: Keep) -> Reply:
+        given = {name: value for name, value in params.items() if value is not None}
+        job = submission.submit(
+            self.type_name, given, caller(request), along=lambda job: keep(accepted(job))
+        )
+        return accepted(job)
+
+
+class ModelDownloadView(_JobPost):
+    serializer_class = parameters.DownloadSerializer
+    type_name = kinds.DOWNLOAD.name
+
+    @extend_schema(
+        operation_id="models_download",
+        summary="Download a model",
+        description="Resolves the reference, fetches and verifies its files, installs them and "
+        "registers the model. Needs the permission `downloader.add_download`. Follow it at "
+        "`/v1/downloads/{id}/stream`; with `?wait=` the answer is held back until it is done.",
+        parameters=[documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED],
+        responses={
+            202: serializers.CreatedDownloadSerializer,
+            200: serializers.DownloadDetailSerializer,
+        },
+        examples=[examples.CREATE, examples.CREATED, examples.DETAIL],
+        tags=["models"],
+    )
+    def post(self, request: Request) -> Response:
+        return self.submit(request)
+
+
+class ModelsVerifyView(_JobPost):
+    serializer_class = parameters.VerifySerializer
+    type_name = kinds.VERIFY.name
+
+    @extend_schema(
+        operation_id="models_verify",
+        summary="Hash installed models again",
+        description="Compares every file with the digest recorded for it. A model that differs is "
+        "disabled, unless `repair` brings it back. Needs the permission "
+        "`downloader.change_download`.",
+        parameters=[documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED],
+        responses={
+            202: serializers.CreatedDownloadSerializer,
+            200: serializers.DownloadDetailSerializer,
+        },
+        examples=[examples.VERIFY, examples.CREATED, examples.DETAIL],
+        tags=["models"],
+    )
+    def post(self, request: Request) -> Response:
+        return self.submit(request)
+
+
+class ModelRemoveView(GenericAPIView[Model]):
+    serializer_class = serializers.RemoveSerializer
+    queryset = Model.objects.none()
+    scope = "models"
+    error_codes = ("forbidden", "not_found", "conflict")
+
+    @extend_schema(
+        operation_id="models_remove",
+        summary="Remove an installed model",
+        description="Frees only bytes that nothing else uses. Jobs that wait for the model fail "
+        "with `invalid_model`; one that draws with it goes on. Needs the permission "
+        "`registry.delete_model`.",
+        responses={200: serializers.RemovedSerializer},
+        examples=[examples.REMOVE, examples.REMOVED],
+        tags=["models"],
+    )
+    def post(self, request: Request, model_id: uuid.UUID) -> Response:
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        if not request.user.has_perm("registry.delete_model"):
+            raise NotAllowed("Removing a model needs the permission registry.delete_model.")
+        model = Model.objects.filter(pk=model_id).first()
+        if model is None:
+            raise Http404
+        removed = removal.remove(model, dry_run=wanted.validated_data["dry_run"], by=request.user)
+        return Response(serializers.RemovedSerializer(removed).data)

@@ -1,0 +1,39 @@
+"""The job types of this room."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from jobs.kinds import Kind
+
+# A large model over a slow line takes days; what stalls is ended by the transfer itself.
+LONGEST_S = 7 * 86_400
+
+
+def _model_id(params: dict[str, Any]) -> uuid.UUID | None:
+    return uuid.UUID(params["model_id"]) if params.get("model_id") else None
+
+
+DOWNLOAD = Kind(
+    name="download",
+    queue="io",
+    serializer="downloader.api.parameters.DownloadSerializer",
+    executor="downloader.execution.download",
+    steps=("resolve", "fetch", "register"),
+    stages={"resolve": 0.01, "fetch": 0.98, "register": 0.01},
+    permission="downloader.add_download",
+    timeout_s=LONGEST_S,
+)
+VERIFY = Kind(
+    name="verify",
+    queue="io",
+    serializer="downloader.api.parameters.VerifySerializer",
+    executor="downloader.execution.verify",
+    steps=("verify",),
+    stages={"verify": 1.0},
+    permission="downloader.change_download",
+    timeout_s=LONGEST_S,
+    model_id=_model_id,
+)
+TYPES = (DOWNLOAD.name, VERIFY.name)

@@ -1,0 +1,1 @@
+"""The places models come from; each behind the interface of `base`."""

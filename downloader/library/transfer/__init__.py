@@ -1,0 +1,13 @@
+"""Bytes from servers into part files: parallel, resumable, hashed on the way.
+
+The engine brings every byte and computes the digests; it does not judge trust. What it never does:
+join the bytes of two versions, hand over a file that is shorter or longer than announced, or take a
+login page for a file.
+"""
+
+from __future__ import annotations
+
+from downloader.library.transfer.engine import Engine
+from downloader.library.transfer.options import Fetched, Target, TransferOptions
+
+__all__ = ["Engine", "Fetched", "Target", "TransferOptions"]

@@ -1,0 +1,257 @@
+"""The models: a list with a switch a row, a page each, and what can be done about them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.functional import cached_property
+from unfold.admin import ModelAdmin as UnfoldAdmin
+from unfold.decorators import display
+
+from registry import catalog, selection, wording
+from registry.admin import showing
+from registry.admin.filters import SourceFilter, TrustFilter
+from registry.errors import RegistryError
+from registry.models import Model
+
+STATE_COLOURS = {"enabled": "success", "disabled": "warning", "not installed": "danger"}
+TRUST_COLOURS = {
+    "verified": "success",
+    "local": "info",
+    "overridden": "warning",
+    "unverified": "danger",
+    "mismatch": "danger",
+}
+LONG_FIELDS = ("parameters_schema", "capabilities", "files_json", "provenance", "search_text")
+AT_ONCE = 500
+COUNTED = 10_000
+STAY = "_stay"  # posted by a model's own page: come back to it
+SWITCH = "_switch"  # posted by a row's button: what to do with which model
+SWITCHES = {"enable": catalog.enable, "disable": catalog.disable}
+
+Act = Callable[..., Any]
+
+
+class CappedPaginator(Paginator[Any]):
+    """Counts no further than anybody pages."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin's always is
+        return rows.order_by()[:COUNTED].count()
+
+
+@admin.register(Model)
+class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
+    """`change` is the permission for the switches and actions; a model itself is only shown."""
+
+    list_display = ("name", "version", "kind", "state", "trusted", "size", "source", "used")
+    list_filter = ("kind", "installed", "enabled", TrustFilter, SourceFilter)
+    search_fields = ("name",)
+    search_help_text = "Words of the name, the version or the source; or an id"
+    ordering = ("-created_at", "-id")
+    sortable_by = ()
+    show_full_result_count = False
+    paginator = CappedPaginator
+    list_per_page = 50
+    list_max_show_all = 200
+    actions = ("enable", "disable", "make_default")
+    change_form_outer_before_template = "admin/registry/model/actions.html"
+    change_form_outer_after_template = "admin/registry/model/contents.html"
+    fields = (
+        "id",
+        ("name", "version"),
+        ("kind", "state"),
+        ("trust_of_files", "size"),
+        "checkpoint_hash",
+        "source_uri",
+        "folder",
+        ("is_default", "last_used_at"),
+        ("created_at", "updated_at"),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return obj is None and bool(super().has_change_permission(request))
+
+    def may_act(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request)
+
+    @display(description="State", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
+    def state(self, model: Model) -> str:
+        return wording.state(model.installed, model.enabled)
+
+    @display(description="Trust", label=TRUST_COLOURS)  # type: ignore[untyped-decorator]
+    def trusted(self, model: Model) -> str:
+        return model.trust
+
+    @admin.display(description="Trust of its files")
+    def trust_of_files(self, model: Model) -> str:
+        return showing.trust(model.files)
+
+    @admin.display(description="Size")
+    def size(self, model: Model) -> str:
+        return wording.size(model.size_bytes)
+
+    @admin.display(description="Source")
+    def source(self, model: Model) -> str:
+        return model.source_uri.partition(":")[0]
+
+    @admin.display(description="Last used")
+    def used(self, model: Model) -> str:
+        when = f"{model.last_used_at:%Y-%m-%d %H:%M}" if model.last_used_at else "never"
+        return f"{when}, default" if model.is_default else when
+
+    @admin.display(description="Folder")
+    def folder(self, model: Model) -> str:
+        return str(model.folder) if model.local_path else "-"
+
+    @admin.display(description="Switch")
+    def switch(self, model: Model) -> str:
+        return render_to_string(
+            "admin/registry/model/switch.html", {"model": model, "key": str(model.pk)}
+        )
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return [*super().get_list_display(request), *(["switch"] if self.may_act(request) else [])]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        models: QuerySet[Model] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name == "registry_model_changelist"
+        return models.defer(*LONG_FIELDS) if is_list else models
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
+        try:
+            return queryset.filter(pk=uuid.UUID(search_term.strip())), False
+        except ValueError:
+            words = selection.folded(search_term.replace("\0", " ")).split()
+            return queryset.filter(*(Q(search_text__contains=word) for word in words)), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method == "POST" and SWITCH in request.POST:
+            return self._switch(request)
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        model = self.get_object(request, unquote(object_id))
+        facts = self._facts(request, model) if model else {}
+        page: HttpResponse = super().change_view(
+            request, object_id, form_url, {**facts, **(extra_context or {})}
+        )
+        return page
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, models: QuerySet[Model]) -> HttpResponse | None:
+        return self._act(request, models, "enabled", catalog.enable)
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, models: QuerySet[Model]) -> HttpResponse | None:
+        return self._act(request, models, "disabled", catalog.disable)
+
+    @admin.action(description="Make it the default model", permissions=["change"])
+    def make_default(self, request: HttpRequest, models: QuerySet[Model]) -> HttpResponse | None:
+        if models.count() != 1:
+            self.message_user(request, "Choose one model to be the default.", messages.WARNING)
+            return None
+        return self._act(request, models, "is now the default", catalog.set_default)
+
+    def _switch(self, request: HttpRequest) -> HttpResponse:
+        """A row's own button."""
+        if not self.may_act(request):
+            raise PermissionDenied
+        action, _, chosen = request.POST[SWITCH].partition(":")
+        try:
+            model = SWITCHES[action](uuid.UUID(chosen), by=request.user)
+        except (KeyError, ValueError):
+            self.message_user(request, "There is no such switch.", messages.ERROR)
+        except RegistryError as error:
+            self.message_user(request, error.message, messages.WARNING)
+        else:
+            self.message_user(request, f"{model}: {action}d.", messages.SUCCESS)
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _act(
+        self, request: HttpRequest, models: QuerySet[Model], done: str, act: Act
+    ) -> HttpResponse | None:
+        """Each by itself: one that cannot be done is told and holds up no other."""
+        chosen = list(models.order_by("created_at", "id").values_list("pk", flat=True)[:AT_ONCE])
+        refusals = []
+        for model_id in chosen:
+            try:
+                act(model_id, by=request.user)
+            except RegistryError as error:
+                refusals.append(error.message)
+        self._tell(request, len(chosen) - len(refusals), done, refusals)
+        if STAY not in request.POST or not chosen:
+            return None
+        return HttpResponseRedirect(reverse("admin:registry_model_change", args=[chosen[0]]))
+
+    def _tell(self, request: HttpRequest, count: int, done: str, refusals: list[str]) -> None:
+        if count:
+            more = f"; at most {AT_ONCE} at once" if count + len(refusals) == AT_ONCE else ""
+            self.message_user(request, f"{count} {done}{more}.", messages.SUCCESS)
+        for refusal in refusals[:5]:
+            self.message_user(request, refusal, messages.WARNING)
+        if len(refusals) > 5:
+            self.message_user(request, f"{len(refusals) - 5} more likewise.", messages.WARNING)
+
+    def _facts(self, request: HttpRequest, model: Model) -> dict[str, Any]:
+        files = model.files
+        return {
+            "model": model,
+            "title": str(model),
+            "files": files[: showing.FILES_SHOWN],
+            "more_files": max(0, len(files) - showing.FILES_SHOWN),
+            "file_count": len(files),
+            "parameters": showing.parameters(model.parameters_schema),
+            "provenance": showing.provenance(model.provenance),
+            "web_page": showing.web_page(model.provenance),
+            "schema": json.dumps(model.parameters_schema, indent=2, ensure_ascii=False),
+            "buttons": _buttons(model) if self.may_act(request) else [],
+        }
+
+
+def _buttons(model: Model) -> list[tuple[str, str]]:
+    """Those that would do something now."""
+    offered = (
+        ("enable", "Enable", not model.enabled and not catalog.obstacles(model)),
+        ("disable", "Disable", model.enabled),
+        ("make_default", "Make it the default model", _can_be_default(model)),
+    )
+    return [(action, label) for action, label, useful in offered if useful]
+
+
+def _can_be_default(model: Model) -> bool:
+    try:
+        selection.checked(model)
+    except RegistryError:
+        return False
+    return not model.is_default
