@@ -25,6 +25,9 @@ SQLITE_PRAGMAS = (
     "PRAGMA cache_size=-16000;"
 )
 POOL_TIMEOUT_S = 10
+# A few hot statements are prepared, when a connection says them again. An address that leads to a
+# pooler which hands each statement to another connection ends with ?prepare_threshold=none.
+PREPARE_THRESHOLD = "1"
 CONNECT_TIMEOUT_S = 5
 NO_SUCH_TABLE = "42P01"  # in PostgreSQL's own words
 REMEDY = "check DF_DATABASE_URL and free space"
@@ -66,6 +69,8 @@ def _postgresql(parts: SplitResult, pool_size: int) -> dict[str, Any]:
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise ValueError("the database's name is missing")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options["prepare_threshold"] = _threshold(options.get("prepare_threshold", PREPARE_THRESHOLD))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
@@ -77,10 +82,18 @@ def _postgresql(parts: SplitResult, pool_size: int) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": CONNECT_TIMEOUT_S,
-            **dict(parse_qsl(parts.query)),
+            **options,
             "pool": {"min_size": 1, "max_size": pool_size, "timeout": POOL_TIMEOUT_S},
         },
     }
+
+
+def _threshold(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("prepare_threshold takes a number or none")
+    return int(text)
 
 
 def is_file(settings: dict[str, Any]) -> bool:

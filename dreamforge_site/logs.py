@@ -50,7 +50,7 @@ def configure(environment: Environment, secrets: Iterable[str] = ()) -> None:
     for old in [h for h in root.handlers if isinstance(h.formatter, LineFormatter)]:
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(environment.log_level.upper())
+    root.setLevel(_level(environment).upper())
     for name, level in QUIET_LOGGERS.items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger("django.request").addFilter(_only_with_traceback)
@@ -201,12 +201,21 @@ def _only_with_traceback(record: logging.LogRecord) -> bool:
     return bool(record.exc_info)
 
 
-def _stream() -> TextIO:
-    """Where lines go: stdout, but stderr for a command whose stdout is its answer."""
+def _level(environment: Environment) -> str:
+    """A command answers whoever typed it; what it does is no news to them unless they ask."""
+    asked = "log_level" in environment.model_fields_set
+    return environment.log_level if asked or not _is_command() else "warning"
+
+
+def _is_command() -> bool:
     started = Path(sys.argv[0]).name if sys.argv else ""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    is_command = started == "manage.py" and command not in SERVICE_COMMANDS
-    stream = sys.stderr if is_command else sys.stdout
+    return started == "manage.py" and command not in SERVICE_COMMANDS
+
+
+def _stream() -> TextIO:
+    """Where lines go: stdout, but stderr for a command whose stdout is its answer."""
+    stream = sys.stderr if _is_command() else sys.stdout
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding
     return stream

@@ -10,8 +10,18 @@ from typing import Any
 from urllib.parse import quote
 
 import django_stubs_ext
+from pydantic import SecretStr
 
-from dreamforge_site import broker, data_directory, databases, logs, queues, secret_key, theme
+from dreamforge_site import (
+    __version__,
+    broker,
+    data_directory,
+    databases,
+    logs,
+    queues,
+    secret_key,
+    theme,
+)
 from dreamforge_site.environment import BASE_DIR, read
 
 django_stubs_ext.monkeypatch()  # lets admin classes and querysets name their model: ModelAdmin[Job]
@@ -19,10 +29,13 @@ django_stubs_ext.monkeypatch()  # lets admin classes and querysets name their mo
 ENVIRONMENT = read(os.environ)
 data_directory.make(ENVIRONMENT.data_dir)
 
-SECRET_KEY = (
-    ENVIRONMENT.secret_key.get_secret_value()
-    if ENVIRONMENT.secret_key
-    else secret_key.ensure(ENVIRONMENT.data_dir / "secret_key")
+
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
+SECRET_KEY = _revealed(ENVIRONMENT.secret_key) or secret_key.ensure(
+    ENVIRONMENT.data_dir / "secret_key"
 )
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = [*ENVIRONMENT.allowed_hosts]
@@ -87,9 +100,8 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # Databases
 _database_url = (
-    ENVIRONMENT.database_url.get_secret_value()
-    if ENVIRONMENT.database_url
-    else f"sqlite:///{quote(str(ENVIRONMENT.data_dir / 'dreamforge.sqlite3'))}"
+    _revealed(ENVIRONMENT.database_url)
+    or f"sqlite:///{quote(str(ENVIRONMENT.data_dir / 'dreamforge.sqlite3'))}"
 )
 DATABASES = {"default": databases.parse(_database_url, ENVIRONMENT.database_pool)}
 if databases.is_file(DATABASES["default"]):
@@ -209,7 +221,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # Background work: the database holds the queue, Celery rings the bell (docs/adr)
 _broker = broker.parse(
-    ENVIRONMENT.broker_url.get_secret_value() if ENVIRONMENT.broker_url else None,
+    _revealed(ENVIRONMENT.broker_url) or None,
     ENVIRONMENT.data_dir,
 )
 CELERY_BROKER_URL = _broker.url
@@ -256,8 +268,49 @@ HOUSEKEEPING = [
     "dreamforge_site.accounts.upkeep.purge",
 ]
 
+# Likewise, run once by each io worker that starts, beside its work.
+AT_START = ["registry.checks.at_start"]
+
+# Models. A token goes into no other setting, so that it can be found in one place.
+MODELS_ROOT = ENVIRONMENT.models_dir
+DOWNLOAD_CONCURRENCY = ENVIRONMENT.download_concurrency
+DOWNLOAD_MAX_RATE = ENVIRONMENT.download_max_rate
+DOWNLOAD_ALLOW_PICKLE = ENVIRONMENT.download_allow_pickle
+DOWNLOAD_SOURCES = ENVIRONMENT.download_sources
+# What each source is told, by its scheme.
+DOWNLOAD_SOURCE_SETTINGS: dict[str, dict[str, str]] = {
+    "hf": {"endpoint": ENVIRONMENT.hf_endpoint, "token": _revealed(ENVIRONMENT.hf_token)},
+    "civitai": {
+        "endpoint": ENVIRONMENT.civitai_endpoint,
+        "token": _revealed(ENVIRONMENT.civitai_token),
+    },
+    "file": {"roots": ",".join(ENVIRONMENT.download_file_roots)},
+}
+
+# Images
+VERSION = __version__
+RUN_DIR = ENVIRONMENT.run_dir
+RUNNER = ENVIRONMENT.runner
+RUNNER_KEEP_ALIVE_S = ENVIRONMENT.runner_keep_alive_s
+GPU_DEVICES = ENVIRONMENT.gpu_devices
+BATCH_PARALLEL = ENVIRONMENT.batch_parallel
+ITEM_TIMEOUT_S = ENVIRONMENT.item_timeout_s
+MODEL_LOAD_TIMEOUT_S = 900
+PRESIGN_TTL_S = ENVIRONMENT.presign_ttl_s
+# Who signs links to images: this service, or the storage they lie in.
+STORAGE_LINKS = "storage" if ENVIRONMENT.storage == "s3" else "app"
+# Which models a slot of a worker has in memory: jobs for them go there first.
+JOB_WARMTH = {"gpu": "jobs.generation.keepers.warm"}
+# Who draws, by the name a request gives.
+GENERATION_PROVIDERS = ["local-sdxl-epicrealism"]
+
 # The job engine. A job type is a dotted path, so that `jobs` imports no other app.
-JOB_TYPES = ["jobs.selftest.KIND"]
+JOB_TYPES = [
+    "jobs.selftest.KIND",
+    "jobs.generation.kind.KIND",
+    "downloader.kinds.DOWNLOAD",
+    "downloader.kinds.VERIFY",
+]
 JOB_TIMEOUT_S = ENVIRONMENT.job_timeout_s
 # A worker that shows no sign of life for so long has lost its jobs; others start them again.
 JOB_LEASE_S = 15.0
@@ -271,6 +324,8 @@ RETENTION_ARTIFACTS_COUNT = ENVIRONMENT.retention_artifacts_count
 RETENTION_EVENTS_DAYS = ENVIRONMENT.retention_events_days
 RETENTION_WEBHOOKS_DAYS = ENVIRONMENT.retention_webhooks_days
 WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_networks
+# Addresses whose plain POSTs are served together (front/express.py), and by what.
+EXPRESS = {"/v1/jobs": "jobs.api.express.create"}
 # What a view may hand to a coroutine of the web's front.
 HANDOFFS = {"stream": "jobs.watching.streams.serve", "wait": "jobs.watching.waits.serve"}
 
@@ -295,20 +350,27 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
 }
 if ENVIRONMENT.storage == "s3":
-    _access, _secret = ENVIRONMENT.s3_access_key, ENVIRONMENT.s3_secret_key
     STORAGES["default"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": ENVIRONMENT.s3_bucket,
             "endpoint_url": ENVIRONMENT.s3_endpoint,
             "region_name": ENVIRONMENT.s3_region,
-            "access_key": _access.get_secret_value() if _access else None,
-            "secret_key": _secret.get_secret_value() if _secret else None,
+            "access_key": _revealed(ENVIRONMENT.s3_access_key) or None,
+            "secret_key": _revealed(ENVIRONMENT.s3_secret_key) or None,
             "addressing_style": "path" if ENVIRONMENT.s3_endpoint else "auto",
             "signature_version": "s3v4",
             "default_acl": None,
             "file_overwrite": True,
             "querystring_auth": True,
+        },
+    }
+    # The same files as clients reach them: links are signed for this address.
+    STORAGES["links"] = {
+        **STORAGES["default"],
+        "OPTIONS": {
+            **STORAGES["default"]["OPTIONS"],
+            "endpoint_url": ENVIRONMENT.s3_public_endpoint or ENVIRONMENT.s3_endpoint,
         },
     }
 
@@ -327,7 +389,9 @@ METRIC_COLLECTORS = [
         f"dreamforge_site.operations.collectors.{name}"
         for name in ("build", "ready", "storage", "database", "processes")
     ),
+    "registry.metrics.collect",
     "jobs.metrics.collect",
+    "downloader.metrics.collect",
 ]
 
 UNFOLD = theme.UNFOLD

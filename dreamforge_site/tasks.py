@@ -25,6 +25,12 @@ def housekeeping() -> None:
         raise RuntimeError(f"housekeeping failed: {', '.join(failed)}")
 
 
+def at_start() -> None:
+    """Run every routine of settings.AT_START; one that fails is logged and stops no worker."""
+    for path in settings.AT_START:
+        _routine_succeeds(path)
+
+
 def clear_sessions() -> None:
     call_command("clearsessions")
 

@@ -34,6 +34,11 @@ SIDEBAR = [
         ],
     },
     {
+        "title": "Models",
+        "separator": True,
+        "items": [page("Models", "deployed_code", "registry_model", "registry.view_model")],
+    },
+    {
         "title": "Work",
         "separator": True,
         "items": [

@@ -13,8 +13,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dreamforge_site.operations.urls")),
     path("", include("dreamforge_site.api.urls")),
     path("v1/auth/", include("dreamforge_site.accounts.api.urls")),
+    path("v1/", include("registry.api.urls")),
     path("v1/", include("jobs.api.urls")),
     path("v1/", include("jobs.webhooks.api.urls")),
+    path("v1/", include("jobs.generation.api.urls")),
+    path("v1/", include("downloader.api.urls")),
     path("admin/", admin.site.urls),
     # Last: whatever else is under the API's prefixes gets the envelope, in debug mode too, and no
     # redirect to an address with a slash.

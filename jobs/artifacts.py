@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import transaction
 
-from jobs import events
+from jobs import events, leftovers
 from jobs.events import Note
 from jobs.lifecycle import Lease
 from jobs.models import Artifact
@@ -27,6 +28,7 @@ class Drawn:
     seed: int
     sha256: str
     size_bytes: int
+    pixels_sha256: str = ""  # of the decoded picture: what stays when its metadata is taken away
 
 
 def record(lease: Lease, step_id: uuid.UUID, item_index: int, drawn: Drawn) -> bool:
@@ -36,13 +38,18 @@ def record(lease: Lease, step_id: uuid.UUID, item_index: int, drawn: Drawn) -> b
     with transaction.atomic():
         held = events.append_as_holder(lease.job_id, lease.claim, [note])
         if held:
-            Artifact.objects.update_or_create(
-                job_id=lease.job_id,
-                step_id=step_id,
-                item_index=item_index,
-                defaults=asdict(drawn),
-            )
+            _replace(lease.job_id, step_id, item_index, drawn)
     return held
+
+
+def _replace(job_id: uuid.UUID, step_id: uuid.UUID, item_index: int, drawn: Drawn) -> None:
+    """The job's row is locked by the event: nobody else writes about this item."""
+    place: dict[str, Any] = {"job_id": job_id, "step_id": step_id, "item_index": item_index}
+    before = Artifact.objects.filter(**place).values_list("s3_key", flat=True).first()
+    Artifact.objects.update_or_create(**place, defaults=asdict(drawn))
+    leftovers.keep(drawn.s3_key)
+    if before is not None and before != drawn.s3_key:
+        leftovers.forget(before)
 
 
 def finished_items(step_id: uuid.UUID) -> set[int]:

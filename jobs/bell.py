@@ -18,8 +18,11 @@ log = structlog.get_logger(__name__)
 
 TASK = "jobs.ring"
 RINGS_AT_ONCE = 8  # one message wakes one worker; more than a few wake nobody else
-# A message costs as much as storing a job: those of a burst become one, the first is not delayed.
+# A message costs more than storing a job: those of a burst become a few, the first is not delayed,
+# and as long as requests come without a pause, little of the time goes into ringing.
 REST_S = 0.05
+LONGEST_REST_S = 0.5
+REST_TO_WORK = 19
 COMPLAIN_EVERY_S = 30.0
 
 
@@ -47,9 +50,10 @@ class Bell:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._waiting))
                 waiting, self._waiting = self._waiting, Counter()
+            began = time.monotonic()
             for queue, count in waiting.items():
                 self._send(queue, min(count, RINGS_AT_ONCE))
-            time.sleep(REST_S)
+            time.sleep(rest_s(time.monotonic() - began))
 
     def _send(self, queue: str, count: int) -> None:
         try:
@@ -62,6 +66,11 @@ class Bell:
         if time.monotonic() - self._complained_at >= COMPLAIN_EVERY_S:
             self._complained_at = time.monotonic()
             log.warning("broker_unreachable", queue=queue, error=type(error).__name__)
+
+
+def rest_s(worked_s: float) -> float:
+    """How long to be silent after ringing took so long."""
+    return min(max(REST_S, REST_TO_WORK * worked_s), LONGEST_REST_S)
 
 
 _bell = Bell()

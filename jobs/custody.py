@@ -2,17 +2,20 @@
 
 Nobody can stop a thread. A run is asked, and a good executor ends within moments. For one that does
 not, its end is written in its stead after DEAF_AFTER_S: the fencing token then keeps it from ever
-writing again. One that still sits in its slot STUCK_AFTER_S later makes the process retire.
+writing again, and the processes it had started are killed, which is what many a deaf executor waits
+for. One that still sits in its slot after that makes the process retire: soon when it has used up
+its time limit, later when it was canceled in the middle of something.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
 import structlog
 
-from jobs import execution, lifecycle
+from jobs import execution, families, lifecycle
 from jobs.errors import CancelRequested, DeadlinePassed, LeaseLost, Stopped
 from jobs.lifecycle import Lease
 from jobs.models import Job
@@ -21,38 +24,45 @@ from jobs.states import State
 
 log = structlog.get_logger(__name__)
 
-DEAF_AFTER_S = 4.0
+# With KEEP_TIME_EVERY_S and LISTEN_S of the worker: nothing of a run that is deaf is left five
+# seconds after its limit.
+DEAF_AFTER_S = 2.5
+OVERDUE_AFTER_S = 0.5
 STUCK_AFTER_S = 5.0
 
 
 class Custody:
     def __init__(self, holder: str) -> None:
         self._holder = holder
-        self._runs: list[Run] = []
+        self._runs: dict[Run, int] = {}  # with the thread of each
         self._lock = threading.Lock()
         self._stray: set[Lease] = set()
 
     def take(self, run: Run) -> None:
+        """Called by the thread that is going to run it."""
         with self._lock:
-            self._runs.append(run)
+            self._runs[run] = threading.get_native_id()
 
     def release(self, run: Run) -> None:
         with self._lock:
-            self._runs.remove(run)
+            del self._runs[run]
 
     def runs(self) -> list[Run]:
         with self._lock:
             return list(self._runs)
 
+    def unfinished(self) -> list[Run]:
+        """The runs that still have to end: not those whose end was written in their stead."""
+        return [run for run in self.runs() if run.closed_at == math.inf]
+
     def has_suspect(self) -> bool:
         return any(run.suspect for run in self.runs())
 
     def watch(self) -> None:
-        """Ask those to stop whose job was canceled, whose time is up or whose lease is gone."""
+        """Ask those to stop whose job was canceled or whose lease is gone."""
         runs = self.runs()
         if not runs:
             return
-        self._keep_time(runs)
         rows = Job.objects.filter(id__in=[run.job_id for run in runs]).values_list(
             "id", "claim", "status", "cancel_requested_at"
         )
@@ -64,16 +74,30 @@ class Custody:
             elif canceled_at is not None:
                 run.stop_with(CancelRequested)
 
-    def close_deaf(self) -> None:
+    def keep_time(self) -> None:
+        """Ask those to stop whose time is up, and end those who were asked and did not hear."""
         now = time.monotonic()
-        for run in self.runs():
-            if run.closed_at > now and now - run.asked_at >= DEAF_AFTER_S:
-                close(run)
+        for run in self.unfinished():
+            if now > run.deadline:
+                run.stop_with(DeadlinePassed)
+            if now - run.asked_at >= DEAF_AFTER_S:
+                self.close(run)
+
+    def close(self, run: Run) -> None:
+        """Write the end of a run that does not listen; whatever it still does, it does for nobody.
+        The end comes first: what its executor makes of its processes' death counts no more."""
+        ending = execution.end_in_its_stead(run)
+        run.closed_at = time.monotonic()
+        with self._lock:
+            thread_id = self._runs.get(run)
+            killed = families.kill(thread_id) if thread_id else 0
+        facts = {"type": run.kind.name, "ending": ending, "processes_killed": killed}
+        log.error("deaf_run_closed", job_id=str(run.job_id), **facts)
 
     def is_stuck(self) -> bool:
         """Whether a slot is held by a run that ended long ago for everybody else."""
         now = time.monotonic()
-        return any(now - run.closed_at >= STUCK_AFTER_S for run in self.runs())
+        return any(now - run.closed_at >= _stuck_after_s(run) for run in self.runs())
 
     def beat(self) -> None:
         for run in self.runs():
@@ -95,15 +119,6 @@ class Custody:
         for run in self.runs():
             run.stop_with(reason)
 
-    def _keep_time(self, runs: list[Run]) -> None:
-        now = time.monotonic()
-        for run in runs:
-            if now > run.deadline:
-                run.stop_with(DeadlinePassed)
 
-
-def close(run: Run) -> None:
-    """Write the end of a run that does not listen; whatever it still does, it does for nobody."""
-    ending = execution.end_in_its_stead(run)
-    run.closed_at = time.monotonic()
-    log.error("deaf_run_closed", job_id=str(run.job_id), type=run.kind.name, ending=ending)
+def _stuck_after_s(run: Run) -> float:
+    return OVERDUE_AFTER_S if run.reason is DeadlinePassed else STUCK_AFTER_S

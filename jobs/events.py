@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from jobs import plain
+from jobs import bounds, plain
 from jobs.models import Event, Job
 from jobs.states import State
 
@@ -70,8 +70,8 @@ def insert_numbered(job_id: uuid.UUID, notes: Sequence[Note]) -> None:
             ts=now,
             level=note.level,
             code=note.code,
-            message=plain.text(note.message),
-            payload=plain.data(note.payload),
+            message=bounds.message(plain.text(note.message)),
+            payload=bounds.payload(plain.data(note.payload)),
             step_id=note.step_id,
             item_index=note.item_index,
         )

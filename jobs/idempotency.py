@@ -80,13 +80,19 @@ def once_along(
         # Nobody looks first whether the key is kept: it nearly never is, and the index knows.
         return work(lambda reply: [_row(place, body_hash, reply)])
     except (IntegrityError, JobError):
-        kept = _LOOKUP.first(*place.values())
-        if kept is None:
+        found = _LOOKUP.first(*place.values())
+        if found is None:
             raise
-    if kept.expires_at > timezone.now():
-        return _again(kept, body_hash)
-    IdempotencyKey.objects.filter(pk=kept.pk).delete()
+    if found.expires_at > timezone.now():
+        return _again(found, body_hash)
+    IdempotencyKey.objects.filter(pk=found.pk).delete()
     return once_along(caller=caller, scope=scope, key=key, body=body, work=work)
+
+
+def kept(*, caller: str, scope: str, key: str, body: Any, reply: Reply) -> IdempotencyKey:
+    """The row that keeps `reply` under `key`. Storing it fails where the key is taken."""
+    place = {"caller": caller, "scope": scope, "key_hash": _hash(key)}
+    return _row(place, _hash(canonical(body)), reply)
 
 
 def canonical(body: Any) -> str:

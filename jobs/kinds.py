@@ -7,7 +7,7 @@ and imported only in a worker.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -69,10 +69,20 @@ def parse(kind: Kind, given: Mapping[str, Any]) -> Params:
     try:
         checked = serializer.run_validation(dict(given))
     except ValidationError as error:
-        fields: dict[str, Any] = as_serializer_error(error)
-        raise InvalidParams(fields) from None
+        raise InvalidParams(dict(_flat(as_serializer_error(error)))) from None
     params: Params = serializer.to_representation(checked)
     return params
+
+
+def _flat(told: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """What is wrong below a field has a dotted name: `box.width`, `files.0.path`."""
+    parts = enumerate(told) if isinstance(told, list) else told.items()
+    for key, part in parts:
+        below = f"{name}.{key}" if name else str(key)
+        if isinstance(part, dict) or any(isinstance(inner, dict | list) for inner in part):
+            yield from _flat(part, below)
+        elif part:
+            yield below, [str(message) for message in part]
 
 
 @cache

@@ -3,22 +3,43 @@
 A row and its file cannot go in one transaction. So the row goes first, and in its transaction the
 file's key is put on a list; what is on the list is removed from the storage, then from the list. A
 crash in between leaves the list: no link ever leads to a missing file, and no file is forgotten.
-(A file that was stored without its row ever being written is on no list. It lies below its job's
-folder: a sweep looks for folders there whose job is over and whose files have no row.)
+
+A file that is about to be stored is put on the list first, for a later day; its row takes it off
+again: a worker that dies between the two leaves a file that is found.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import structlog
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from jobs.models import Artifact, Job, Leftover
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
+# Longer than any upload: until then a file without a row may be on its way to one.
+STORED_WITHIN = timedelta(days=1)
+
+
+def expect(key: str) -> None:
+    """A file will be stored under this key; unless a row comes to show it, it goes again."""
+    Leftover.objects.create(s3_key=key, since=timezone.now() + STORED_WITHIN)
+
+
+def keep(key: str) -> None:
+    """A row shows the file: call this in the transaction that writes the row."""
+    Leftover.objects.filter(s3_key=key).delete()
+
+
+def forget(key: str) -> None:
+    """No row shows the file any more."""
+    Leftover.objects.create(s3_key=key)
 
 
 def forget_jobs(jobs: QuerySet[Job]) -> None:
@@ -40,7 +61,8 @@ def forget_artifacts(artifacts: QuerySet[Artifact]) -> None:
 def clear() -> int:
     """Remove listed files; how many. A storage that fails is left alone until the next time."""
     cleared = 0
-    while batch := list(Leftover.objects.order_by("pk")[:BATCH]):
+    due = Leftover.objects.filter(since__lte=timezone.now())
+    while batch := list(due.order_by("pk")[:BATCH]):
         for leftover in batch:
             if not _removed(leftover):
                 return cleared

@@ -19,6 +19,7 @@ from django.db.models import Count
 from jobs import kinds, queueing
 from jobs.models import Job
 from jobs.states import TERMINAL, State
+from jobs.webhooks.models import Outcome, WebhookDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,7 @@ class _Counted(NamedTuple):
     ran: Any
     item: Any
     errors: Any
+    webhooks: Any
 
 
 @cache
@@ -52,6 +54,12 @@ def _counted() -> _Counted:
             "dreamforge_job_errors",
             "Attempts that failed; `outcome` is retried, failed or dead.",
             ("code", "outcome"),
+            registry=None,
+        ),
+        Counter(
+            "dreamforge_webhook_attempts",
+            "Attempts to deliver; `outcome` is delivered, retried or failed (given up).",
+            ("outcome",),
             registry=None,
         ),
     )
@@ -90,10 +98,15 @@ def attempt_failed(code: str, outcome: str) -> None:
     _counted().errors.labels(code, outcome).inc()
 
 
+@_harmless
+def webhook_attempted(outcome: str) -> None:
+    _counted().webhooks.labels(outcome).inc()
+
+
 def collect() -> list[Any]:
     """For METRIC_COLLECTORS: what the database knows at this moment."""
     try:
-        return [_jobs(), _dead(), *_queues()]
+        return [_jobs(), _dead(), *_queues(), _deliveries()]
     finally:
         if not connection.in_atomic_block:
             connection.close()  # the thread of this scrape ends with it
@@ -141,8 +154,23 @@ def _number(queue: dict[str, Any], key: str) -> float:
     return float(len(value) if isinstance(value, list) else value)
 
 
+def _deliveries() -> Any:
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily(
+        "dreamforge_webhook_deliveries",
+        "Messages that are still owed, or were given up and are kept.",
+        labels=["status"],
+    )
+    for status in UNDELIVERED:
+        count = WebhookDelivery.objects.filter(status=status).order_by().count()
+        family.add_metric([status], count)
+    return family
+
+
 Counts = dict[tuple[str, str], int]
 LIVE = frozenset(State) - TERMINAL
+UNDELIVERED = (Outcome.PENDING.value, Outcome.FAILED.value)
 
 
 def _count(statuses: frozenset[State]) -> Counts:

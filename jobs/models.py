@@ -206,11 +206,16 @@ class Artifact(models.Model):
     height = models.PositiveIntegerField()
     seed = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
+    pixels_sha256 = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["job", "item_index"]
+        indexes = [
+            # Whose picture is this? Asked of an image that no longer says so itself.
+            models.Index(fields=["pixels_sha256"], name="artifact_pixels")
+        ]
         constraints = [
             # A retry replaces an item's artifact; it can never add a second one.
             models.UniqueConstraint(fields=["job", "step", "item_index"], name="artifact_unique")
@@ -221,7 +226,7 @@ class Artifact(models.Model):
 
 
 class Leftover(models.Model):
-    """A stored file that no row shows any more, until it is removed from the storage."""
+    """A stored file that no row shows, until it is removed from the storage; not before `since`."""
 
     s3_key = models.CharField(max_length=512)
     since = models.DateTimeField(default=timezone.now)

@@ -72,6 +72,14 @@ class Run:
         if self.reason is not None:
             raise self.reason
 
+    def pulse(self) -> bool:
+        """For who ends its work in order rather than by an exception: write what is due, and
+        whether it is time to stop."""
+        self._flush_if_due(urgent=False)
+        if time.monotonic() > self.deadline:
+            self.stop_with(DeadlinePassed)
+        return self.reason is not None
+
     def wait(self, seconds: float) -> None:
         """Sleep, but wake up at once to stop."""
         until = time.monotonic() + seconds
@@ -94,10 +102,12 @@ class Run:
         step_id = self._step.id if self._step else None
         self._say(Note(code, message, level, payload, step_id, item_index), level == "error")
 
-    def progress(self, item_index: int, stage: str, fraction: float) -> None:
-        if not self._progress.advance(item_index, stage, fraction):
+    def progress(self, item_index: int, stage: str, fraction: float, **facts: Any) -> None:
+        """How far an item is; `facts` (bytes, a rate) go with the event and are news too."""
+        if not self._progress.advance(item_index, stage, fraction) and not facts:
             return
         payload: dict[str, Any] = {
+            **facts,
             "progress": round(self._progress.of_item(item_index), 4),
             "overall": round(self._progress.overall(), 4),
             "stage": stage,
@@ -113,6 +123,12 @@ class Run:
         now = time.monotonic()
         metrics.item_finished(self.kind.name, now - self._item_began_at)
         self._item_began_at = now
+
+    def finish_item(self, item_index: int) -> None:
+        """An attempt before has made this item: nobody draws it again."""
+        self._progress.finish_item(item_index)
+        self._changes["progress"] = self._progress.overall()
+        self._changes["progress_state"] = self._progress.as_state()
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:

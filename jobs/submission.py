@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +26,14 @@ from jobs.webhooks.hooks import Hook
 PRIORITY_RANGE = (-100, 100)
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A job that was checked and is not stored yet, with the rows that belong to it."""
+
+    job: Job
+    rows: Sequence[Model]
+
+
 def submit(
     type_name: str,
     params: Mapping[str, Any],
@@ -36,6 +46,24 @@ def submit(
 ) -> Job:
     """Check, store and announce a job. It is safe once this returns and the transaction commits.
     `along` gives rows to be stored with it in the same round trip."""
+    drafted = draft(
+        type_name, params, owner, priority=priority, requeued_from=requeued_from, webhook=webhook
+    )
+    job = drafted.job
+    store([Draft(job, [*drafted.rows, *along(job)])])
+    return job
+
+
+def draft(
+    type_name: str,
+    params: Mapping[str, Any],
+    owner: AbstractBaseUser | None,
+    *,
+    priority: int = 0,
+    requeued_from: Job | None = None,
+    webhook: Hook | None = None,
+) -> Draft:
+    """Check a job and take its place in the queue. Nothing is stored."""
     kind = kinds.get(type_name)
     _check_permission(kind, owner)
     _check_priority(priority, owner)
@@ -43,9 +71,14 @@ def submit(
     if owner is not None:
         room.take(owner.pk)
     hooked = [outbox.attach(job, webhook)] if webhook is not None else []
-    rows.insert([job, *_steps(job, kind), _first_event(job), *hooked, *along(job)])
-    transaction.on_commit(lambda: bell.ring(kind.queue))
-    return job
+    return Draft(job, [*_steps(job, kind), _first_event(job), *hooked])
+
+
+def store(drafts: Sequence[Draft], *, prepared: bool = False) -> None:
+    """Store and announce jobs, all or none."""
+    rows.insert([row for draft in drafts for row in (draft.job, *draft.rows)], prepared=prepared)
+    for draft in drafts:
+        transaction.on_commit(partial(bell.ring, draft.job.queue))
 
 
 def cancel(job: Job) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import faulthandler
 import threading
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,8 +23,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.db.models import F
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
-from jobs import claims, custody, execution, kinds, leases
+from jobs import claims, execution, kinds, leases
 from jobs.custody import Custody
 from jobs.errors import Interrupted
 from jobs.lifecycle import Lease
@@ -33,9 +35,12 @@ from jobs.webhooks import sender
 
 log = structlog.get_logger(__name__)
 
+Warmth = Callable[[str], Collection[uuid.UUID]]
+
 LOOK_EVERY_S = 1.5
 WATCH_EVERY_S = 1.0
-LISTEN_S = 1.5  # what a run gets to end by itself once the grace of a shutdown is over
+KEEP_TIME_EVERY_S = 0.25
+LISTEN_S = 1.0  # what a run gets to end by itself once the grace of a shutdown is over
 FROZEN_AFTER_S = 60.0
 POLL_S = 0.05
 
@@ -75,6 +80,7 @@ class WorkerProcess:
         self.holder = leases.new_holder(queue)
         self.version = version
         self.stopping = threading.Event()  # take nothing new
+        self._retiring = threading.Event()  # a slot is lost: make room for a fresh process
         self._over = threading.Event()  # nothing runs any more
         self.custody = Custody(self.holder)
         self._retire = retire
@@ -82,6 +88,8 @@ class WorkerProcess:
         self._bells = Bells()
         self._claiming = threading.Lock()
         self._lapses = leases.Watch()
+        warmth = settings.JOB_WARMTH.get(queue)
+        self._warm: Warmth | None = import_string(warmth) if warmth else None
 
     def start(self) -> None:
         for device in self._devices:
@@ -89,7 +97,8 @@ class WorkerProcess:
         beat_every_s = settings.JOB_LEASE_S / 4
         for every_s, task in (
             (LOOK_EVERY_S, self.look),
-            (WATCH_EVERY_S, self.watch_runs),
+            (WATCH_EVERY_S, self.custody.watch),
+            (KEEP_TIME_EVERY_S, self.keep_time),
             (beat_every_s, self.beat),
             (beat_every_s, self.register),
             (settings.JOB_LEASE_S / 8, self.sweep),
@@ -101,15 +110,16 @@ class WorkerProcess:
         self._bells.ring()
 
     def stop(self, grace_s: float) -> None:
-        """Take nothing new, let what runs finish for `grace_s`, then give it back."""
+        """Take nothing new, let what runs finish for `grace_s`, then give it back. A process that
+        retires is in a hurry: what is left of the deaf run must end."""
         self.stopping.set()
         self._bells.ring()
-        if not self._ends_within(grace_s):
+        if self._retiring.is_set() or not self._ends_within(grace_s):
             self.custody.ask_all(Interrupted)
         if not self._ends_within(LISTEN_S):
-            for run in self.custody.runs():
+            for run in self.custody.unfinished():
                 with self._carrying_on("close"):
-                    custody.close(run)
+                    self.custody.close(run)
         self._over.set()
         with self._carrying_on("leave"):
             Worker.objects.filter(id=self.holder).delete()
@@ -133,7 +143,7 @@ class WorkerProcess:
         think themselves the one that may run a suspect."""
         while not self.stopping.is_set():
             with self._claiming:
-                lease = self._next_lease()
+                lease = self._next_lease(device)
                 run = execution.prepare(lease, device) if lease else None
                 if run is not None:
                     self.custody.take(run)
@@ -142,10 +152,11 @@ class WorkerProcess:
             if run is not None:
                 self._execute(run)
 
-    def _next_lease(self) -> Lease | None:
+    def _next_lease(self, device: str) -> Lease | None:
         types = kinds.names_for(self.queue)
         suspects = not self.custody.has_suspect()
-        return claims.next_lease(self.queue, self.holder, types, suspects=suspects)
+        warm = self._warm(device) if self._warm else ()
+        return claims.next_lease(self.queue, self.holder, types, warm, suspects=suspects)
 
     def _execute(self, run: Run) -> None:
         try:
@@ -158,11 +169,11 @@ class WorkerProcess:
         if len(self.custody.runs()) < len(self._devices) and self._work_waits():
             self._bells.ring()
 
-    def watch_runs(self) -> None:
-        self.custody.watch()
-        self.custody.close_deaf()
+    def keep_time(self) -> None:
+        self.custody.keep_time()
         if self.custody.is_stuck() and self._retire is not None and not self.stopping.is_set():
             log.error("worker_retires", reason="a run that ended long ago still holds its slot")
+            self._retiring.set()
             self.stopping.set()
             self._retire()
 
@@ -175,6 +186,7 @@ class WorkerProcess:
             "queue": self.queue,
             "slots": len(self._devices),
             "devices": self._devices,
+            "warm_models": self._warm_models(),
             "version": self.version,
             "stopping": self.stopping.is_set(),
             "seen_at": timezone.now(),
@@ -185,6 +197,11 @@ class WorkerProcess:
             create_defaults=facts,
         )
         self.custody.release_strays()
+
+    def _warm_models(self) -> list[str]:
+        if self._warm is None:
+            return []
+        return sorted({str(model) for device in self._devices for model in self._warm(device)})
 
     def sweep(self) -> None:
         for job_id, ending in leases.sweep(self._lapses).items():
@@ -203,10 +220,11 @@ class WorkerProcess:
         return claims.startable(self.queue, types).exists()
 
     def _ends_within(self, seconds: float) -> bool:
+        """Whether every run has ended by then, or been ended in its stead."""
         give_up_at = time.monotonic() + seconds
-        while not self.idle and time.monotonic() < give_up_at:
+        while (runs := self.custody.unfinished()) and time.monotonic() < give_up_at:
             time.sleep(POLL_S)
-        return self.idle
+        return not runs
 
     def _repeat(self, every_s: float, task: Callable[[], None]) -> None:
         while not self._over.is_set():

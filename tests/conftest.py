@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from tests import environment
+
+BCRYPT_ROUNDS = 4  # the lowest there is: a millisecond a password
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> None:
+    settings.BCRYPT_ROUNDS = BCRYPT_ROUNDS
 
 
 @pytest.fixture(scope="session")

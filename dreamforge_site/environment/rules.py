@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dreamforge_site import addresses
@@ -61,6 +62,14 @@ def is_user_name(text: str) -> bool:
     return USER_NAME.fullmatch(text) is not None
 
 
+def is_scheme(text: str) -> bool:
+    return re.fullmatch(r"[a-z][a-z0-9+.-]{0,31}", text) is not None
+
+
+def is_absolute_folder(text: str) -> bool:
+    return Path(text).is_absolute() and "\0" not in text
+
+
 def _is_bindable(host: str) -> bool:
     bare = host.removeprefix("[").removesuffix("]")
     return is_network(bare) if ":" in bare else HOST.fullmatch(bare) is not None
@@ -78,6 +87,8 @@ RULES: dict[str, Callable[[str], bool]] = {
     "gpu_devices": is_number,
     "hf_endpoint": is_http_address,
     "civitai_endpoint": is_http_address,
+    "download_sources": is_scheme,
+    "download_file_roots": is_absolute_folder,
 }
 
 

@@ -206,8 +206,7 @@ class Environment(BaseSettings):
     s3_public_endpoint: str | None = keeping(
         None,
         takes="an http(s) address",
-        does="The same service as clients reach it; links are signed for this address (to come, "
-        "with images).",
+        does="The same service as clients reach it; links are signed for this address.",
     )
     s3_access_key: SecretStr | None = keeping(None, takes="an access key", does="S3 access key.")
     s3_secret_key: SecretStr | None = keeping(None, takes="a secret key", does="S3 secret key.")
@@ -243,7 +242,7 @@ class Environment(BaseSettings):
     presign_ttl_s: int = images(
         3600,
         takes="seconds from 60 to 604800",
-        does="Life of an artifact link (to come, with images).",
+        does="Life of an artifact link, and the longest that `?ttl=` may ask for is a week.",
         ge=60,
         le=604_800,
     )
@@ -316,12 +315,15 @@ class Environment(BaseSettings):
         "networks of IPv4 and IPv6, never link-local ones; a list opens these networks.",
     )
     runner: Literal["auto", "sdxl", "fake"] = images(
-        "auto", takes="auto, sdxl or fake", does="Engine that draws (to come, with images)."
+        "auto",
+        takes="auto, sdxl or fake",
+        does="Engine that draws. `auto` takes `sdxl` where a GPU and its packages are, else "
+        "`fake`, which pretends and says so.",
     )
     runner_keep_alive_s: int = images(
         300,
         takes="seconds from 0 to 86400",
-        does="How long a loaded model waits for the next job (to come, with images).",
+        does="How long a loaded model waits for the next job.",
         ge=0,
         le=86_400,
     )
@@ -330,42 +332,69 @@ class Environment(BaseSettings):
         takes="device numbers separated by commas",
         does="GPUs to use. Default: all that are found.",
     )
+    batch_parallel: int | None = images(
+        None,
+        takes="a number from 1 to 16",
+        does="Images of one job that are drawn in one pass. Default: as the preset says.",
+        ge=1,
+        le=16,
+    )
+    item_timeout_s: int = images(
+        600, takes="seconds from 1 to 86400", does="Ceiling for one image.", ge=1, le=86_400
+    )
 
     download_concurrency: int = downloads(
         16,
         takes="a number from 1 to 64",
-        does="Connections one download may open (to come).",
+        does="Connections one download may open.",
         ge=1,
         le=64,
     )
     download_max_rate: int = downloads(
         0,
         takes="bytes a second, 0 for no limit",
-        does="Cap for all downloads together (to come).",
+        does="Cap for all downloads of one worker together.",
         ge=0,
+    )
+    download_sources: CommaList = downloads(
+        ("hf", "civitai"),
+        takes="scheme names separated by commas, such as hf, civitai, file, https",
+        does="Where models may come from. `file` needs `DF_DOWNLOAD_FILE_ROOTS`; `https` takes any "
+        "public address; other names are those of installed plug-ins.",
+    )
+    download_file_roots: CommaList = downloads(
+        (),
+        takes="absolute folders separated by commas",
+        does="Folders below which `file:` references may point.",
+    )
+    download_allow_pickle: bool = downloads(
+        False,
+        takes="true or false",
+        does="Whether `.ckpt`, `.pt`, `.bin` and other pickle files may be installed. Loading one "
+        "runs whatever code its author put in.",
     )
     hf_token: SecretStr | None = downloads(
         None,
         names=("HF_TOKEN", "DF_HF_TOKEN"),
         takes="a token",
-        does="Hugging Face token (to come).",
+        does="Hugging Face token, sent to `HF_ENDPOINT` only.",
     )
     hf_endpoint: str = downloads(
         "https://huggingface.co",
         names=("HF_ENDPOINT", "DF_HF_ENDPOINT"),
         takes="an http(s) address",
-        does="Hugging Face hub, or a mirror that speaks its protocol (to come).",
+        does="Hugging Face hub, or a mirror that speaks its protocol.",
     )
     civitai_token: SecretStr | None = downloads(
         None,
         names=("CIVITAI_TOKEN", "DF_CIVITAI_TOKEN"),
         takes="a token",
-        does="CivitAI token (to come).",
+        does="CivitAI token, sent to `DF_CIVITAI_ENDPOINT` only.",
     )
     civitai_endpoint: str = downloads(
         "https://civitai.com",
         takes="an http(s) address",
-        does="CivitAI, or a server that speaks its protocol (to come).",
+        does="CivitAI, or a server that speaks its protocol.",
     )
 
     @field_validator(
@@ -374,6 +403,8 @@ class Environment(BaseSettings):
         "cors_origins",
         "gpu_devices",
         "webhook_allow_private",
+        "download_sources",
+        "download_file_roots",
         mode="before",
     )
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,12 +16,18 @@ from dreamforge_site.front import cross_origin, handoffs
 from dreamforge_site.front.bodies import Disconnected, Intake, Receive, Scope, Send
 from dreamforge_site.front.bridge import Answer, Bridge
 
+if TYPE_CHECKING:  # it knows the accounts, which need Django to be set up
+    from dreamforge_site.front.express import Express
+
 log = structlog.get_logger(__name__)
 
 
 class Front:
-    def __init__(self, bridge: Bridge, *, loopback_only: bool) -> None:
+    def __init__(
+        self, bridge: Bridge, *, loopback_only: bool, express: Express | None = None
+    ) -> None:
         self._bridge = bridge
+        self._express = express
         self._intake = Intake()
         self._loopback_only = loopback_only
 
@@ -40,7 +46,7 @@ class Front:
         try:
             self._guard(scope)
             body = await self._intake.read(scope, receive)
-            answer = await self._bridge.ask(scope, body)
+            answer = await self._asked(scope, body)
             handoff = handoffs.find(answer)
         except ApiError as error:
             await _refuse(send, scope, error)
@@ -57,6 +63,10 @@ class Front:
             else:
                 await handoffs.serve(handoff, scope, receive, send, self._bridge)
 
+    async def _asked(self, scope: Scope, body: bytes) -> Answer:
+        answer = None if self._express is None else await self._express.ask(scope, body)
+        return answer or await self._bridge.ask(scope, body)
+
     def _guard(self, scope: Scope) -> None:
         """Open authentication is for loopback, however the server was started."""
         server = scope.get("server")
@@ -68,6 +78,8 @@ class Front:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if self._express is not None:
+            self._express.close()
         self._bridge.close()
         await send({"type": "lifespan.shutdown.complete"})
 

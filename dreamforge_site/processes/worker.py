@@ -21,12 +21,13 @@ from celery.exceptions import SecurityWarning
 from celery.worker import state
 from django.conf import settings
 
-from dreamforge_site import __version__, queues
+from dreamforge_site import __version__, queues, tasks
 from dreamforge_site.celery import app
 from dreamforge_site.environment import Environment
 from dreamforge_site.operations import tracing, worker_http
 from dreamforge_site.supervisor import descendants
 from jobs import worker as jobs_worker
+from jobs.generation import engines
 
 IO_CONCURRENCY = 4
 BELL_THREADS = 2
@@ -102,16 +103,16 @@ def end_now(status: int) -> None:
 
 
 def default_concurrency(queue: str, environment: Environment) -> int:
-    """A GPU does one thing at a time: as many tasks as devices are named."""
+    """A GPU does one thing at a time: as many tasks as there are devices."""
     if queue == queues.GPU:
-        return len(environment.gpu_devices) or 1
+        return len(engines.slots())
     return IO_CONCURRENCY
 
 
 def devices(queue: str, concurrency: int, environment: Environment) -> list[str]:
     """What each slot works with: its GPU, or its number."""
-    if queue == queues.GPU and environment.gpu_devices:
-        return list(environment.gpu_devices)
+    if queue == queues.GPU and concurrency == len(engines.slots()):
+        return engines.slots()
     return [str(number) for number in range(concurrency)]
 
 
@@ -138,6 +139,8 @@ def run(queue: str, concurrency: int) -> int:
     slots = devices(queue, concurrency, settings.ENVIRONMENT)
     ending.slots = jobs_worker.begin(queue, slots, __version__, ending.retire)
     log.info("worker_started", queue=queue, concurrency=concurrency)
+    if queue == queues.IO:
+        threading.Thread(target=tasks.at_start, name="at-start", daemon=True).start()
     try:
         worker.start()
     finally:

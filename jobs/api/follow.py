@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -25,6 +25,7 @@ from jobs.logbook import Wanted
 from jobs.models import Job
 
 LAST_EVENT_ID = "Last-Event-ID"
+F = TypeVar("F", bound=Callable[..., Any])
 ID_FORM = re.compile("[0-9]{1,10}")
 
 
@@ -61,17 +62,17 @@ class JobLogsView(JobView):
         return _log_answer(logbook.pages(job, Wanted(**self.query)))
 
 
-class JobStreamView(JobView):
-    query_serializer_class = {"GET": queries.StreamQuerySerializer}
-
-    @extend_schema(
-        operation_id="jobs_stream",
-        summary="Follow a job",
-        description="Server-sent events `progress`, `log`, `artifact`, `error` and a last `end`. "
-        "Every event has an id; `Last-Event-ID` (or `since_id`) resumes after it, nothing lost and "
-        "nothing twice. An id beyond those that the job has given out is no place to resume: the "
-        "stream begins at the beginning. After the end of a job that was seen whole: 204, which "
-        "tells a browser not to connect again.",
+def streamed(
+    operation_id: str, summary: str, description: str, tags: list[str]
+) -> Callable[[F], F]:
+    """The documentation of an operation that streams a job's events."""
+    decorator: Callable[[F], F] = extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        description=f"{description} Every event has an id; `Last-Event-ID` (or `since_id`) resumes "
+        "after it, nothing lost and nothing twice. An id beyond those that were given out is no "
+        "place to resume: the stream begins at the beginning. After the end of what was seen "
+        "whole: 204, which tells a browser not to connect again.",
         parameters=[
             OpenApiParameter(
                 LAST_EVENT_ID, {"type": "integer", "minimum": 0}, OpenApiParameter.HEADER
@@ -84,7 +85,19 @@ class JobStreamView(JobView):
             204: OpenApiResponse(description="There is nothing more to come."),
         },
         examples=[examples.STREAM],
-        tags=["jobs"],
+        tags=tags,
+    )
+    return decorator
+
+
+class JobStreamView(JobView):
+    query_serializer_class = {"GET": queries.StreamQuerySerializer}
+
+    @streamed(
+        "jobs_stream",
+        "Follow a job",
+        "Server-sent events `progress`, `log`, `artifact`, `error` and a last `end`.",
+        ["jobs"],
     )
     def get(self, request: Request, job_id: uuid.UUID) -> HttpResponseBase:
         job = self.find(job_id)

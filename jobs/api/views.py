@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from jobs import idempotency, submission
 from jobs.api import documentation, examples, queries, serializers
 from jobs.api.access import JobView, caller, visible
-from jobs.api.answers import accepted, held_back, respond, shown
+from jobs.api.answers import KEPT_IN, accepted, held_back, respond, shown
 from jobs.idempotency import Keep, Reply
 from jobs.models import Job, JobQuerySet
 from jobs.webhooks import hooks
@@ -66,7 +66,7 @@ class JobsView(GenericAPIView[Job]):
         wanted = serializers.JobCreateSerializer.shared().run_validation(request.data)
         reply = idempotency.once_along(
             caller=str(request.user.pk),
-            scope="jobs.create",
+            scope=KEPT_IN,
             key=key,
             body=request.data,
             work=lambda keep: self._submit(request, wanted, keep),

@@ -50,6 +50,13 @@ class Result:
     delay_s: float | None = None  # until the next attempt; None: there is none
     duration_ms: int = 0
 
+    @property
+    def outcome(self) -> str:
+        """In one word: delivered, retried or failed."""
+        if not self.error:
+            return "delivered"
+        return "failed" if self.delay_s is None else "retried"
+
 
 def due(busy: Collection[str]) -> list[WebhookDelivery]:
     """What waits to be sent, the first for each target that is not busy."""

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
-from jobs import leases
+from jobs import leases, metrics
 from jobs.patience import persist
 from jobs.webhooks import deliveries, endpoints, guard, payload, schedule, signing, transport
 from jobs.webhooks.deliveries import Result
@@ -115,6 +115,7 @@ def send(delivery: WebhookDelivery) -> None:
     result = _attempt(delivery)
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))
     persist(lambda: deliveries.settle(delivery, result))
+    metrics.webhook_attempted(result.outcome)
     log.info(
         "webhook_attempted",
         delivery_id=str(delivery.id),

@@ -44,6 +44,7 @@ def test_a_postgresql_url_gives_its_parts_decoded() -> None:
         "mysql://host/name",
         "postgresql://host",
         "postgresql://host:port/name",
+        "postgresql://host/name?prepare_threshold=never",
         "sqlite:///forge.sqlite3?mode=ro",
         "sqlite:///forge.sqlite3#main",
         "sqlite://var/forge.sqlite3",
@@ -52,6 +53,14 @@ def test_a_postgresql_url_gives_its_parts_decoded() -> None:
 def test_an_unusable_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         databases.parse(url, 8)
+
+
+@pytest.mark.parametrize(("query", "threshold"), [("", 1), ("none", None), ("7", 7)])
+def test_statements_are_prepared_unless_the_address_says_otherwise(
+    query: str, threshold: int | None
+) -> None:
+    url = f"{POSTGRES}&prepare_threshold={query}" if query else POSTGRES
+    assert databases.parse(url, 5)["OPTIONS"]["prepare_threshold"] == threshold
 
 
 @pytest.mark.parametrize("url", ["sqlite:////tmp/x.sqlite3", POSTGRES])

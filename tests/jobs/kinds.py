@@ -75,13 +75,25 @@ def _hold_the_interpreter(_run: Run) -> None:
     ctypes.PyDLL(None).sleep(3600)
 
 
-def _start_a_family(run: Run) -> None:
-    """A child in a session of its own that ignores TERM, and its child; then listen to nobody."""
+def _family(run: Run) -> subprocess.Popen[bytes]:
+    """A child in a session of its own that ignores TERM, and its child."""
     family = "trap '' TERM; (trap '' TERM; sleep 3600) & wait"
-    subprocess.Popen(["bash", "-c", family], start_new_session=True)
+    started = subprocess.Popen(["bash", "-c", family], start_new_session=True)
     run.log("family.started")
     run.flush()
+    return started
+
+
+def _start_a_family(run: Run) -> None:
+    """Then listen to nobody."""
+    _family(run)
     _go_deaf(run)
+
+
+def _wait_for_a_family(run: Run) -> None:
+    """What a program that hangs looks like to its executor."""
+    _family(run).wait()
+    raise RuntimeError("the program ended without a result")
 
 
 FAULTS: dict[str, Callable[[Run], None]] = {
@@ -97,6 +109,7 @@ FAULTS: dict[str, Callable[[Run], None]] = {
     "deaf": _go_deaf,
     "frozen": _hold_the_interpreter,
     "family": _start_a_family,
+    "hung": _wait_for_a_family,
 }
 
 

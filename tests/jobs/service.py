@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 import time
 import uuid
@@ -29,7 +30,7 @@ from tests.live import LiveSite, child_environment
 from tests.services.process import free_port
 
 SETTINGS = "tests.jobs.live_settings"
-WITHIN_S = 30
+WITHIN_S = 60
 POLL_S = 0.05
 
 
@@ -146,7 +147,26 @@ def kill(process: Supervised) -> None:
 
 
 def pause(process: Supervised) -> None:
+    """Stop it, but not in the middle of a write: SQLite's one lock would be stopped with it."""
     process.signal(signal.SIGSTOP)
+    while not _writable():
+        process.signal(signal.SIGCONT)
+        time.sleep(POLL_S)
+        process.signal(signal.SIGSTOP)
+
+
+def _writable() -> bool:
+    settings = connections["default"].settings_dict
+    if not settings["ENGINE"].endswith("sqlite3"):
+        return True
+    probe = sqlite3.connect(settings["NAME"], timeout=POLL_S, isolation_level=None)
+    try:
+        probe.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        probe.close()
+    return True
 
 
 def resume(process: Supervised) -> None:

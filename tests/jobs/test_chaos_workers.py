@@ -101,9 +101,30 @@ def _ended_or_dead(service: Service, killer: uuid.UUID) -> bool:
     return is_dead or service.processes[-1].process.poll() is not None
 
 
+def test_what_an_executor_waits_for_in_vain_is_killed_and_nobody_beside_it(
+    service: Service,
+) -> None:
+    worker = service.worker(concurrency=2)
+    own = len(worker.remaining())
+    beside = submit(items=300, item_ms=100)
+    hung = submit("hasty", fault="hung")
+    service.wait_until_said(hung, "family.started")
+    assert len(worker.remaining()) > own
+    service.wait_until_over([hung])
+    assert service.job(hung).error_code == "timeout"
+    wait_until(lambda: len(worker.remaining()) == own, "the end of its processes", service.log)
+    service.wait_until_over([submit()])  # in the slot that the hung one had
+    neighbour = service.job(beside)
+    assert (neighbour.status, neighbour.claim) == (State.RUNNING, 1)
+    assert worker.process.poll() is None
+    submission.cancel(neighbour)
+    service.wait_until_over()
+    invariants.check([beside, hung])
+
+
 def test_an_executor_that_hears_nothing_ends_on_time_and_frees_its_slot(service: Service) -> None:
-    """Its children, in a session of their own and deaf to TERM, end with the worker; the job
-    beside it goes on elsewhere and has lost no attempt."""
+    """Its children, in a session of their own and deaf to TERM, end with it; the job beside it goes
+    on elsewhere and has lost no attempt."""
     worker = service.worker(concurrency=2)
     beside = submit(items=300, item_ms=100)
     deaf = submit("hasty", fault="family")

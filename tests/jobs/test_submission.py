@@ -219,3 +219,46 @@ def test_rows_of_several_shapes_are_stored_as_they_are() -> None:
     assert Job.objects.get(id=bare.id).model_id is None
     assert Job.objects.get(id=full.id).model_id == full.model_id
     assert Job.objects.get(id=full.id).params == full.params
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("prepared", [False, True])
+def test_rows_stored_together_are_those_stored_one_by_one(prepared: bool) -> None:
+    made = [Job(type="selftest", queue="io", params={"%s": "100 %"}) for _ in range(3)]
+    steps = [Step(job_id=job.id, name="run", position=0) for job in made]
+    for _ in range(3):  # PostgreSQL keeps a plan from the second time on
+        rows.insert([*made, *steps], prepared=prepared)
+        stored = list(Job.objects.filter(steps__name="run").order_by("id"))
+        assert stored == sorted(made, key=lambda job: job.id)
+        assert [job.params for job in stored] == [{"%s": "100 %"}] * 3
+        Job.objects.all().delete()
+
+
+@pytest.mark.django_db
+def test_a_prepared_lookup_finds_what_another_finds() -> None:
+    job = submission.submit("selftest", {"items": 7}, None)
+    lookup = rows.Lookup(lambda kind: Job.objects.filter(type=kind))
+    found = [lookup.first("selftest", prepared=True) for _ in range(3)]
+    assert found == [job] * 3
+    assert lookup.first("none", prepared=True) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_prepared_rows_go_together_or_not_at_all() -> None:
+    job = Job(type="selftest", queue="io")
+    orphan = Step(job_id=uuid.uuid4(), name="run", position=0)
+    with pytest.raises(IntegrityError):
+        rows.insert([job, orphan], prepared=True)
+    assert not Job.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_draft_stores_nothing_and_several_are_stored_and_announced_together(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks() as rung:
+        drafts = [submission.draft("selftest", {"items": items}, None) for items in (1, 2)]
+        assert not Job.objects.exists()
+        submission.store(drafts)
+    assert Job.objects.count() == Step.objects.count() == Event.objects.count() == 2
+    assert len(rung) == 2

@@ -39,7 +39,7 @@ def worker(retired: threading.Event) -> Iterator[WorkerProcess]:
 
 def _threads() -> list[threading.Thread]:
     """Those of a worker: they hold connections to the database that is about to be emptied."""
-    names = ("slot-", "look", "watch_runs", "beat", "register", "sweep")
+    names = ("slot-", "look", "watch", "keep_time", "beat", "register", "sweep", "show_life")
     return [thread for thread in threading.enumerate() if thread.name.startswith(names)]
 
 

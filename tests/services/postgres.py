@@ -21,6 +21,8 @@ ROLE = "dreamforge"
 UNPRIVILEGED = ("postgres", "nobody")
 # What a crash would lose is of no interest here; the tests are twice as fast without it.
 SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+# One server serves all the test processes of a parallel run, and the services they start.
+ROOM = ("max_connections=400",)
 
 
 class PostgresServer(ServerProcess):
@@ -42,7 +44,7 @@ class PostgresServer(ServerProcess):
             self.create_database(DATABASE)
 
     def command(self) -> list[str]:
-        options = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *SPEED)
+        options = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *SPEED, *ROOM)
         switches = [part for option in options for part in ("-c", option)]
         return [str(_binary("postgres")), "-D", str(self._data), "-p", str(self.port), *switches]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
@@ -22,11 +23,19 @@ POLL_S = 0.03
 LOG_TAIL_CHARS = 4000
 
 
+# Below the ports that the kernel gives to outgoing connections, which could take one that is
+# promised here; test processes that run side by side begin at places of their own.
+PORTS = range(10_000, 32_000)
+_ports = itertools.count(os.getpid() * 61)
+
+
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on, that this process was not given before."""
+    while True:
+        port = PORTS[next(_ports) % len(PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ServerProcess(ABC):

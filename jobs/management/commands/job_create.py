@@ -15,6 +15,8 @@ from jobs import submission
 from jobs.command_line import NOT_FOUND, USAGE, JobCommand, params_from, plain
 from jobs.models import Job
 from jobs.states import TERMINAL, State
+from jobs.webhooks import hooks
+from jobs.webhooks.hooks import Hook
 
 LOOK_EVERY_S = 0.2
 LARGEST_FILE_BYTES = 1_048_576
@@ -36,12 +38,23 @@ class Command(JobCommand):
         given.add_argument("--json", metavar="FILE", help="all parameters as JSON; - reads stdin")
         parser.add_argument("--owner", metavar="USER", help="whose job it is (default: nobody's)")
         parser.add_argument("--priority", type=int, default=0, help="-100 to 100; higher is first")
+        parser.add_argument("--webhook", metavar="URL", help="told of the end; needs --owner")
+        parser.add_argument(
+            "--webhook-event",
+            action="append",
+            default=[],
+            metavar="EVENT",
+            help=f"tell only this; give it once for each: {', '.join(hooks.EVENTS)}",
+        )
         parser.add_argument("--wait", action="store_true", help="until it has ended")
 
     def handle(self, *args: Any, **options: Any) -> None:
         params = _from_file(options["json"]) if options["json"] else _from_pairs(options["param"])
         owner = _owner(options["owner"])
-        job = submission.submit(options["type"], params, owner, priority=options["priority"])
+        hook = _hook(options["webhook"], options["webhook_event"])
+        job = submission.submit(
+            options["type"], params, owner, priority=options["priority"], webhook=hook
+        )
         self.stdout.write(str(job.pk))
         self.stdout.flush()
         if options["wait"]:
@@ -94,3 +107,11 @@ def _owner(name: str | None) -> Any:
     if owner is None:
         raise CommandError(f"There is no user {plain(name)!r}.", returncode=NOT_FOUND)
     return owner
+
+
+def _hook(url: str | None, events: list[str]) -> Hook | None:
+    if url is None:
+        if events:
+            raise CommandError("--webhook-event: takes a --webhook too.", returncode=USAGE)
+        return None
+    return hooks.parse({"url": url, "events": events}, "webhook.")

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -15,6 +17,8 @@ from dreamforge_site.accounts import clock, keys
 from dreamforge_site.accounts.models import User
 
 PASSWORD = "correct horse battery"
+NEW_PASSWORD = "another horse battery"
+PERMISSIONS = ("view", "add", "change", "delete")
 
 
 class Clock:
@@ -53,6 +57,13 @@ def root(db: None) -> User:
 
 
 @pytest.fixture
+def clerk(db: None) -> User:
+    """Staff who may do anything to users and groups, and is no superuser."""
+    kinds = [f"{verb}_{model}" for verb in PERMISSIONS for model in ("user", "group")]
+    return staff("clerk", *kinds)
+
+
+@pytest.fixture
 def client() -> APIClient:
     return APIClient()
 
@@ -72,3 +83,15 @@ def with_key(mira: User) -> Callable[..., APIClient]:
         return APIClient(headers={"Authorization": f"Bearer {key.revealed}", **headers})
 
     return make
+
+
+def browser_of(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+def staff(name: str, *codenames: str) -> User:
+    user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return user

@@ -13,7 +13,7 @@ import requests
 from dreamforge_site.environment import BASE_DIR
 from tests.live import ADMIN, StartSite
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 COMMITTED = BASE_DIR / "docs/openapi/openapi.v1.json"
 SEED = "20261121"
@@ -30,6 +30,7 @@ CHECKS = (
 )
 
 
+@pytest.mark.pure
 def test_open_development_service_keeps_its_document(live_sites: StartSite, tmp_path: Path) -> None:
     site = live_sites(DF_AUTH="off")
     assert fuzz(site.base_url, tmp_path, CHECKS) == documented_operations()
@@ -43,6 +44,7 @@ def test_authenticated_service_keeps_its_document(live_sites: StartSite, tmp_pat
     assert tested == documented_operations()
 
 
+@pytest.mark.pure
 def test_a_stranger_meets_what_the_document_says(live_sites: StartSite, tmp_path: Path) -> None:
     site = live_sites(DF_AUTH="on")
     assert fuzz(site.base_url, tmp_path, CHECKS) == documented_operations()

@@ -6,11 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
+from dreamforge_site.api.renderers import ContractJSONRenderer
 from jobs import kinds
+from jobs.api.answers import accepted
+from jobs.api.serializers import CreatedSerializer
 from jobs.models import Event, Job
 from tests.dreamforge_site.api.test_failures import assert_envelope
 
@@ -38,6 +42,14 @@ def test_a_new_job_is_queued_and_found_where_the_answer_says(api: APIClient, mir
     assert answer["Location"] == f"/v1/jobs/{job.pk}"
     assert job.params == {"items": 2, "ticks": 4, "tick_ms": 0}
     assert api.get(answer["Location"]).json()["params"] == job.params
+
+
+def test_the_answer_is_what_its_serializer_says(mira: User) -> None:
+    job = a_job(mira)
+    assert accepted(job).answer == json.loads(
+        ContractJSONRenderer().render(CreatedSerializer({"job": job}).data)
+    )
+    assert accepted(job).location == reverse("job", args=[job.pk])
 
 
 def test_the_request_id_goes_with_the_job(api: APIClient) -> None:

@@ -1,0 +1,1 @@
+"""The job type `generate`: from a request to images in storage."""

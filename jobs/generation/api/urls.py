@@ -1,0 +1,18 @@
+"""Addresses under `/v1/` that are about images."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from jobs.generation.api import artifacts, presets, verify
+
+urlpatterns = [
+    path("jobs/<uuid:job_id>/artifacts", artifacts.ArtifactsView.as_view(), name="job-artifacts"),
+    path(
+        "artifacts/<uuid:artifact_id>/file",
+        artifacts.ArtifactFileView.as_view(),
+        name="artifact-file",
+    ),
+    path("artifacts:verify", verify.ArtifactsVerifyView.as_view(), name="artifacts-verify"),
+    path("presets", presets.PresetsView.as_view(), name="presets"),
+]

@@ -1,0 +1,49 @@
+"""The runners of this worker process: one for each device, made when a job first needs it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+import structlog
+from django.conf import settings
+
+from jobs.generation import engines
+from runners.supervision import Keeper
+
+log = structlog.get_logger(__name__)
+
+_lock = threading.Lock()
+_keepers: dict[str, Keeper] = {}
+# Which model a runner was last given, by device: the registry's id of what it may still hold.
+_models: dict[str, tuple[str, uuid.UUID]] = {}
+
+
+def of(slot: str) -> Keeper:
+    """The keeper of a worker's slot."""
+    with _lock:
+        if slot not in _keepers:
+            engine = engines.chosen()
+            device = engines.device_of(slot, engine)
+            _keepers[slot] = Keeper(engine.name, device, settings.RUNNER_KEEP_ALIVE_S)
+        return _keepers[slot]
+
+
+def gave(slot: str, sha256: str, model_id: uuid.UUID) -> None:
+    _models[slot] = (sha256, model_id)
+
+
+def warm(slot: str) -> tuple[uuid.UUID, ...]:
+    """The models that a job on this slot would not have to load."""
+    keeper, given = _keepers.get(slot), _models.get(slot)
+    if keeper is None or given is None or keeper.warm_model != given[0]:
+        return ()
+    return (given[1],)
+
+
+def close() -> None:
+    """End every runner: the worker stops."""
+    with _lock:
+        for keeper in _keepers.values():
+            keeper.close()
+        _keepers.clear()

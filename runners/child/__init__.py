@@ -1,0 +1,1 @@
+"""The child's side: it reads requests, draws, and says how far it is."""
