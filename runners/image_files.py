@@ -42,7 +42,7 @@ def encode(picture: Picture, format: str, facts: Mapping[str, Any] | None) -> by
     if format == "png":
         image.save(out, "PNG", pnginfo=_chunks(facts) if facts else None)
     else:
-        more = {"exif": image_metadata.exif(facts)} if facts else {}
+        more = _segments(facts) if facts else {}
         image.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0, **more)
     return out.getvalue()
 
@@ -88,13 +88,19 @@ def _chunks(facts: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
     return info
 
 
+def _segments(facts: Mapping[str, Any]) -> dict[str, bytes]:
+    return {"exif": image_metadata.exif(facts), "comment": image_metadata.comment(facts)}
+
+
 def _said(image: Image.Image) -> tuple[str | None, str | None]:
     if image.format == "PNG":
         texts: Mapping[str, Any] = getattr(image, "text", {})
         record = texts.get(image_metadata.RECORD)
         parameters = texts.get(image_metadata.PARAMETERS)
         return _text(record), _text(parameters)
-    return image_metadata.read_exif(image.info.get("exif", b""))
+    comment = image.info.get("comment", b"")
+    record = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else None
+    return record or None, image_metadata.read_exif(image.info.get("exif", b""))
 
 
 def _text(value: Any) -> str | None:

@@ -1,9 +1,9 @@
 """What an image says of itself, in the forms that tools of this field read.
 
 PNG: a text chunk `parameters` in the form that most web interfaces write, and one `dreamforge` with
-everything as JSON. JPEG: the EXIF field UserComment holds `parameters`, and the field
-ImageDescription the JSON. The JSON is the truth: in the other form a prompt that holds the words
-"Negative prompt:" cannot be told apart.
+everything as JSON. JPEG: the EXIF field UserComment holds `parameters`, the comment segment the
+JSON. The JSON is the truth: in the other form a prompt that holds the words "Negative prompt:"
+cannot be told apart.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ SAMPLERS: Mapping[str, tuple[str, str]] = {
 QUOTED = frozenset(',:"\n\r')
 CODE_UNICODE = b"UNICODE\0"
 CODE_ASCII = b"ASCII\0\0\0"
-LONGEST_EXIF = 65_533  # of one JPEG segment
-IMAGE_DESCRIPTION, EXIF_POINTER, USER_COMMENT = 0x010E, 0x8769, 0x9286
-ASCII, LONG, UNDEFINED = 2, 4, 7
+LONGEST_SEGMENT = 65_533
+EXIF_POINTER, USER_COMMENT = 0x8769, 0x9286
+LONG, UNDEFINED = 4, 7
 
 
 def parameters_text(facts: Mapping[str, Any]) -> str:
@@ -77,21 +77,25 @@ def record_text(facts: Mapping[str, Any]) -> str:
 
 
 def exif(facts: Mapping[str, Any]) -> bytes:
-    """An EXIF block (with its header) of two fields. ValueError: longer than a JPEG can hold."""
+    """An EXIF block (with its header) whose UserComment is the widespread form. ValueError: longer
+    than a JPEG can hold."""
     comment = CODE_UNICODE + parameters_text(facts).encode("utf-16-be", "surrogatepass")
-    block = b"Exif\0\0" + _tiff(record_text(facts).encode("ascii") + b"\0", comment)
-    if len(block) > LONGEST_EXIF:
-        raise ValueError(f"metadata of {len(block)} bytes; a JPEG holds {LONGEST_EXIF}")
-    return block
+    return _bounded(b"Exif\0\0" + _tiff(comment))
 
 
-def read_exif(block: bytes) -> tuple[str | None, str | None]:
-    """The record and the parameters of an EXIF block, as far as it has them. Hostile blocks give
-    None, never an exception."""
+def comment(facts: Mapping[str, Any]) -> bytes:
+    """The record for a JPEG's comment segment. ValueError as above."""
+    text = json.dumps(dict(facts), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _bounded(text.encode("utf-8", "surrogatepass"))
+
+
+def read_exif(block: bytes) -> str | None:
+    """The UserComment of an EXIF block, if it has one. Hostile blocks give None, never an
+    exception."""
     try:
         return _read_tiff(block.removeprefix(b"Exif\0\0"))
     except (struct.error, ValueError, IndexError, KeyError):
-        return None, None
+        return None
 
 
 def record_of(text: str | None) -> dict[str, Any] | None:
@@ -114,43 +118,28 @@ def _quoted(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False) if QUOTED & set(text) else text
 
 
-def _tiff(description: bytes, comment: bytes) -> bytes:
+def _bounded(segment: bytes) -> bytes:
+    if len(segment) > LONGEST_SEGMENT:
+        raise ValueError(f"metadata of {len(segment)} bytes; a JPEG holds {LONGEST_SEGMENT}")
+    return segment
+
+
+def _tiff(comment: bytes) -> bytes:
     """Big-endian, for older readers take the byte order of a Unicode comment from it.
 
-    Header (8) | IFD0: 2 fields (2 + 24 + 4) | description | IFD Exif: 1 (2 + 12 + 4) | comment
+    Header (8) | IFD0: a pointer (2 + 12 + 4) | IFD Exif: the comment's place (2 + 12 + 4) | comment
     """
-    description_at = 8 + 30
-    exif_at = description_at + len(description) + len(description) % 2
-    comment_at = exif_at + 18
-    ifd0 = struct.pack(
-        ">HHHIIHHIII",
-        2,
-        IMAGE_DESCRIPTION,
-        ASCII,
-        len(description),
-        description_at,
-        EXIF_POINTER,
-        LONG,
-        1,
-        exif_at,
-        0,
-    )
+    exif_at, comment_at = 26, 44
+    ifd0 = struct.pack(">HHHIII", 1, EXIF_POINTER, LONG, 1, exif_at, 0)
     exif_ifd = struct.pack(">HHHIII", 1, USER_COMMENT, UNDEFINED, len(comment), comment_at, 0)
-    padding = b"\0" * (len(description) % 2)
-    return b"MM\0\x2a" + struct.pack(">I", 8) + ifd0 + description + padding + exif_ifd + comment
+    return b"MM\0\x2a" + struct.pack(">I", 8) + ifd0 + exif_ifd + comment
 
 
-def _read_tiff(tiff: bytes) -> tuple[str | None, str | None]:
+def _read_tiff(tiff: bytes) -> str | None:
     order = {b"MM": ">", b"II": "<"}[tiff[:2]]
     (ifd0_at,) = struct.unpack_from(f"{order}I", tiff, 4)
-    ifd0 = _fields(tiff, ifd0_at, order)
-    description = ifd0.get(IMAGE_DESCRIPTION)
-    comment = None
-    if EXIF_POINTER in ifd0:
-        (exif_at,) = struct.unpack(f"{order}I", ifd0[EXIF_POINTER])
-        comment = _fields(tiff, exif_at, order).get(USER_COMMENT)
-    record = description.rstrip(b"\0").decode("ascii", "replace") if description else None
-    return record, _comment_text(comment, order) if comment else None
+    (exif_at,) = struct.unpack(f"{order}I", _fields(tiff, ifd0_at, order)[EXIF_POINTER])
+    return _comment_text(_fields(tiff, exif_at, order)[USER_COMMENT], order)
 
 
 def _fields(tiff: bytes, at: int, order: str) -> dict[int, bytes]:

@@ -33,6 +33,10 @@ class Line:
     def is_canceled(self, request_id: str) -> bool:
         return self.ended.is_set() or request_id in self._canceled
 
+    def forget(self, request_id: str) -> None:
+        """The cancel of this request was answered."""
+        self._canceled.discard(request_id)
+
     def _read(self) -> None:
         for line in iter(sys.stdin.buffer.readline, b""):
             try:

@@ -77,6 +77,7 @@ def _draw(engine: Engine, request: Draw, line: Line) -> None:
         for items in _passes(request):
             _draw_pass(engine, request, items, line)
     except CanceledHere:
+        line.forget(request.id)
         line.say(Canceled())
         return
     line.say(Done(engine.memory()))
