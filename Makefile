@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory
 export MAKE
 
 PYTEST := .venv/bin/pytest -q
+# So many test processes, each with its own database: most tests wait more than they compute.
+WORKERS := $(or $(DREAMFORGE_TEST_WORKERS),$(shell n=$$(nproc); echo $$((n < 6 ? n + 1 : 6))))
+PARALLEL := $(PYTEST) -n $(WORKERS) --dist worksteal
 MANAGE := .venv/bin/python manage.py
 SETS := service $(if $(OTEL_EXPORTER_OTLP_ENDPOINT)$(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)$(OTEL_TRACES_EXPORTER),tracing)
 # Tools that only read the code must not depend on somebody's database or settings.
@@ -65,10 +68,10 @@ check-config-docs: develop ## docs/configuration.md is what the code says
 
 .PHONY: test-sqlite test-postgres test-browser compose-check
 test-sqlite: develop services ## The whole suite on SQLite; ARGS= go to pytest
-	@$(PYTEST) $(ARGS)
+	@$(PARALLEL) $(ARGS)
 
 test-postgres: develop services ## What a database can change, on PostgreSQL; ARGS= go to pytest
-	@DREAMFORGE_TEST_DATABASE=postgres $(PYTEST) -m "not pure and not browser" $(ARGS)
+	@DREAMFORGE_TEST_DATABASE=postgres $(PARALLEL) -m "not pure and not browser" $(ARGS)
 
 test-browser: develop services ## The pages in a real Chromium; pictures in test-results/screenshots
 	@$(PYTEST) tests/browser $(ARGS)
@@ -77,7 +80,9 @@ compose-check: develop services ## The Dockerfiles, compose files and k3s manife
 	@$(PYTEST) tests/deploy $(ARGS)
 
 .PHONY: soak bench bench-sse
-soak: develop services ## Random kills for ten minutes, then every job ended once; SOAK_S=, SEED=
+LONG := DREAMFORGE_TEST_AWAY_S=40 DREAMFORGE_TEST_CLAIMED_JOBS=5000
+soak: develop services ## Random kills for ten minutes, long outages, long queues; SOAK_S=, SEED=
+	@$(LONG) $(PYTEST) tests/jobs/test_chaos_outages.py tests/jobs/test_crowds.py
 	@DREAMFORGE_TEST_SOAK_S=$(or $(SOAK_S),600) DREAMFORGE_TEST_SOAK_SEED=$(or $(SEED),0) $(PYTEST) -s tests/soak
 
 bench: develop services ## Measure posting, throughput, flatness and recovery; prints tables

@@ -29,6 +29,13 @@ POOL_TIMEOUT_S = 10
 # pooler which hands each statement to another connection ends with ?prepare_threshold=none.
 PREPARE_THRESHOLD = "1"
 CONNECT_TIMEOUT_S = 5
+# A server whose machine or network vanished says nothing, and a read would wait for it two hours.
+VANISHED = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds, for what was sent and is not acknowledged
+}
 NO_SUCH_TABLE = "42P01"  # in PostgreSQL's own words
 REMEDY = "check DF_DATABASE_URL and free space"
 
@@ -82,6 +89,7 @@ def _postgresql(parts: SplitResult, pool_size: int) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": CONNECT_TIMEOUT_S,
+            **VANISHED,
             **options,
             "pool": {"min_size": 1, "max_size": pool_size, "timeout": POOL_TIMEOUT_S},
         },

@@ -36,7 +36,10 @@ SIDEBAR = [
     {
         "title": "Models",
         "separator": True,
-        "items": [page("Models", "deployed_code", "registry_model", "registry.view_model")],
+        "items": [
+            page("Models", "deployed_code", "registry_model", "registry.view_model"),
+            page("Downloads", "download", "downloader_download", "downloader.view_download"),
+        ],
     },
     {
         "title": "Work",

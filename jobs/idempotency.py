@@ -33,6 +33,10 @@ _LOOKUP = rows.Lookup(
 )
 
 
+# One for all: `json.dumps` would make one for each body.
+_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+
 @dataclass(frozen=True)
 class Reply:
     status: int
@@ -97,7 +101,7 @@ def kept(*, caller: str, scope: str, key: str, body: Any, reply: Reply) -> Idemp
 
 def canonical(body: Any) -> str:
     """One text for one meaning: key order and spacing do not make another request."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _text(body)
 
 
 def _again(kept: IdempotencyKey, body_hash: str) -> Reply:

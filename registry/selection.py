@@ -69,8 +69,7 @@ def default() -> Model:
     """For a job that names none: the one that was set, else the first enabled `sdxl-checkpoint`,
     else the first enabled model that draws. One that was set and cannot be used is InvalidModel,
     too: another model would draw other images without anybody having asked for it."""
-    chosen = Model.objects.filter(is_default=True).first()
-    if chosen is not None:
+    for chosen in Model.objects.filter(is_default=True).order_by():  # there is one at most
         return checked(chosen)
     for kind in DRAWN:
         first = Model.objects.filter(kind=kind, enabled=True).order_by("created_at", "id").first()

@@ -1,0 +1,1 @@
+"""`/v1/…` about downloads, and models by way of them."""

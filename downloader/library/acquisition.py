@@ -21,7 +21,7 @@ from downloader.library.install import Stored
 from downloader.library.plan import Plan, PlannedFile
 from downloader.library.publishing import Held, Judging, Leases, Publisher
 from downloader.library.recognition import recognised
-from downloader.library.safety import Policy, check_content
+from downloader.library.safety import check_content
 from downloader.library.sources.base import Location, RemoteFile, Source
 from downloader.library.store import Before, Claim, Lease, Store
 from downloader.library.transfer import Engine, Fetched, Target
@@ -49,10 +49,9 @@ def acquire(
     observer: Observer,
     *,
     force: bool = False,
-    policy: Policy | None = None,
 ) -> Acquired:
     """Everything the plan names, fetched, verified and installed; or an error, and nothing
-    installed. `policy` is the one the plan was made by.
+    installed.
 
     NoSpace before a byte moves, where the sizes are known. DigestMismatch when bytes are not what
     the source names; they are in quarantine then. AlreadyInstalled when other content stands under
@@ -60,9 +59,7 @@ def acquire(
     """
     if not force:
         install.refuse_early(plan, store)
-    judging = Judging(
-        source, plan.resolved.source_uri, policy or Policy(), tuple(store.overrides())
-    )
+    judging = Judging(source, plan.resolved.source_uri, plan.policy, tuple(store.overrides()))
     with store.claim() as claim:
         run = _Acquisition(plan, judging, store, engine, claim, control, observer)
         stored = run.bring()
@@ -197,7 +194,7 @@ class _Acquisition:
                 self._fetch(tuple(wanted.values()), leases)
         finally:
             leases.let_go()
-        return [file for file in missing if file not in wanted.values()]
+        return [file for file in missing if wanted[identity(self._plan, file)] is not file]
 
     def _distrust(self, wanted: Iterable[PlannedFile], held: Held) -> None:
         """A holder who only fell silent may wake up and write on: its partial files are not ours
@@ -251,11 +248,11 @@ class _Relay(Observer):
             self._publisher.take(self._files[path], fetched)
 
     def file(self, progress: FileProgress) -> None:
-        if progress.path in self._arrived:
+        file = self._files.get(progress.path)
+        if file is None or progress.path in self._arrived:
             return
         state = FileState.DOWNLOADING if progress.state is FileState.DONE else progress.state
-        path = self._files[progress.path].path
-        self._observer.file(replace(progress, path=path, state=state))
+        self._observer.file(replace(progress, path=file.path, state=state))
 
     def say(self, code: str, message: str, **facts: object) -> None:
         self._observer.say(code, message, **facts)

@@ -309,6 +309,8 @@ def remove(folder: PurePosixPath, store: Store, *, dry_run: bool = False) -> Rem
     """Only bytes that nothing else uses are freed. A folder whose descriptor is damaged goes too;
     its blobs are left to the next collection."""
     standing = _standing(folder, store)
+    if not (store.root / folder).exists():
+        raise NotFound(f"Nothing is installed in {folder}.", details={"path": str(folder)})
     files = standing.files if standing else ()
     ways = [(file, store.placed(folder, file.path, file.sha256, file.size)) for file in files]
     links = Counter(file.sha256 for file, how in ways if how is How.HARDLINK)
@@ -316,7 +318,7 @@ def remove(folder: PurePosixPath, store: Store, *, dry_run: bool = False) -> Rem
     terms = Terms(dry_run=dry_run, grace_s=0.0, only={file.sha256 for file in files})
     if dry_run:
         terms = replace(terms, without={f"{folder}/{MODEL_DESCRIPTOR}"}, links=links)
-    elif not store.remove_folder(folder):
-        raise NotFound(f"Nothing is installed in {folder}.", details={"path": str(folder)})
+    else:
+        store.remove_folder(folder)
     collected = store.collect(terms=terms)
     return Removed(copies + collected.freed_bytes, collected.blobs, collected.kept, dry_run)

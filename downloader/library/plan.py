@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -51,6 +51,7 @@ class Plan:
     bytes_needed: int
     warnings: tuple[str, ...] = ()
     kind_given: bool = False  # by a person: the bytes are not asked what they are
+    policy: Policy = field(default_factory=Policy)  # that it was made by; its bytes are held to it
 
 
 def make(
@@ -91,6 +92,7 @@ def make(
         bytes_needed=_bytes(file for file in files if not file.present),
         warnings=(*choice.warnings, *_warnings(files)),
         kind_given=kind_given,
+        policy=policy,
     )
 
 
@@ -114,11 +116,18 @@ def _allowed(
         except UnsafeName as unsafe:
             barred.append((file, f"has an unsafe name: {unsafe.message}"))
             continue
-        if why := refusal(path, policy, type=file.type):
+        if why := refusal(path, policy, type=file.type) or _scan_failed(file, policy):
             barred.append((file, why))
         else:
             allowed.append((file, path))
     return allowed, barred
+
+
+def _scan_failed(file: RemoteFile, policy: Policy) -> str | None:
+    """The source itself has found something in the file."""
+    if policy.allow_failed_scan or file.facts.get("scan") != "failed":
+        return None
+    return "did not pass its source's own scan"
 
 
 def _check_something_left(

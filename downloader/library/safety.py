@@ -62,6 +62,7 @@ class Policy:
     """What the operator allows. `None` is no limit."""
 
     allow_pickle: bool = False
+    allow_failed_scan: bool = False
     max_file_bytes: int | None = None
     max_files: int | None = 20_000
 

@@ -17,7 +17,11 @@ import uuid
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from dreamforge_site import correlation
 from dreamforge_site.api import errors
@@ -88,6 +92,22 @@ class Connection(HttpToolsProtocol):
         self._silence = None
         self._in_head = False
         super().on_headers_complete()
+
+    def give(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Write a whole answer in one piece, without uvicorn's look at each header; False, and
+        nothing is written, where anything but an idle connection that stays open is at hand. For
+        headers that the service made, with a content-length."""
+        cycle = self._served
+        unfit = cycle is None or cycle.response_started or cycle.disconnected
+        if cycle is None or unfit or not cycle.keep_alive or self.flow.write_paused:
+            return False
+        cycle.response_started = True
+        lines = [b"%b: %b\r\n" % pair for pair in (*cycle.default_headers, *headers)]
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+        cycle.response_complete = True
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def send_400_response(self, msg: str) -> None:
         request_id = uuid.uuid4().hex

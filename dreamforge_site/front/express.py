@@ -2,7 +2,7 @@
 
 The REST framework and twelve middlewares cost most of a short request. The express way leaves them
 out where they have nothing to say: a POST with an API key, an Idempotency-Key, a JSON body, and no
-header but those listed here. It only ever gives the answer of success, the same that the view would
+header but those of `plain`. It only ever gives the answer of success, the same that the view would
 give, header for header. Whatever is unusual, wrong or refused goes the ordinary way, from the
 start; the Idempotency-Key makes that safe even where it is not known how far the express way came.
 
@@ -35,6 +35,7 @@ from dreamforge_site.accounts.models import ApiKey, User
 from dreamforge_site.api import body_shape, declarations, json_text
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.api.renderers import ContractJSONRenderer
+from dreamforge_site.front import plain
 from dreamforge_site.front.bodies import Scope
 from dreamforge_site.front.bridge import Answer, Headers, environ_of
 from dreamforge_site.front.lane import Lane
@@ -42,41 +43,6 @@ from dreamforge_site.operations import requests
 
 log = structlog.get_logger(__name__)
 
-# What a request may say here…
-READ = frozenset(
-    {
-        b"accept",
-        b"authorization",
-        b"content-type",
-        b"host",
-        b"idempotency-key",
-        b"x-api-key",
-        b"x-client-request-id",
-        b"x-request-id",
-    }
-)
-# …and what nothing behind the front looks at when the caller has an API key.
-UNREAD = frozenset(
-    {
-        b"accept-encoding",
-        b"accept-language",
-        b"cache-control",
-        b"connection",
-        b"content-length",
-        b"forwarded",
-        b"pragma",
-        b"user-agent",
-        b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-        b"x-real-ip",
-    }
-)
-JSON_TYPES = frozenset({b"application/json", b"application/json; charset=utf-8"})
-ACCEPTED = frozenset({b"*/*", b"application/json", b"application/json, text/plain, */*"})
-BEARER = b"Bearer " + keys.MARK.encode()
 # The middleware that has a word in such an answer; of the others of settings.MIDDLEWARE a test
 # knows that they have none.
 SHAPING = (
@@ -86,6 +52,7 @@ SHAPING = (
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 )
+SAMPLE_STATUS = 202
 HOSTS_REMEMBERED = 100
 CALLERS_REMEMBERED = 1000
 # Who was refused, and a database that failed, are asked for the ordinary way only for a while.
@@ -154,9 +121,7 @@ class Way:
 
     def call(self, scope: Scope, body: bytes) -> Call | None:
         """What there is to serve here, None when the request is not for the express way."""
-        if scope["method"] != "POST" or scope["query_string"]:
-            return None
-        found = _plain(scope["headers"])
+        found = plain.headers(scope)
         now = time.monotonic()
         if found is None or self._failed_until > now or not self.lane.has_room():
             return None
@@ -293,28 +258,3 @@ class Way:
         for name, value in self._view.default_response_headers.items():
             response[name] = value
         return response
-
-
-SAMPLE_STATUS = 202
-
-
-def _plain(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
-    """The headers by name, None unless they are those of a plain call."""
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in UNREAD:
-            continue
-        if name not in READ or name in found:
-            return None
-        found[name] = value
-    by_bearer = found.get(b"authorization", b"").startswith(BEARER)
-    by_key = b"x-api-key" in found
-    plain = (
-        by_bearer != by_key
-        and (by_bearer or b"authorization" not in found)
-        and found.get(b"content-type", b"").lower() in JSON_TYPES
-        and found.get(b"accept", b"*/*") in ACCEPTED
-        and b"idempotency-key" in found
-        and b"host" in found
-    )
-    return found if plain else None

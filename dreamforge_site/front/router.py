@@ -15,6 +15,7 @@ from dreamforge_site.environment import is_loopback
 from dreamforge_site.front import cross_origin, handoffs
 from dreamforge_site.front.bodies import Disconnected, Intake, Receive, Scope, Send
 from dreamforge_site.front.bridge import Answer, Bridge
+from dreamforge_site.front.connections import IN_STATE
 
 if TYPE_CHECKING:  # it knows the accounts, which need Django to be set up
     from dreamforge_site.front.express import Express
@@ -46,8 +47,9 @@ class Front:
         try:
             self._guard(scope)
             body = await self._intake.read(scope, receive)
-            answer = await self._asked(scope, body)
-            handoff = handoffs.find(answer)
+            quick = None if self._express is None else await self._express.ask(scope, body)
+            answer = quick or await self._bridge.ask(scope, body)
+            handoff = handoffs.find(answer) if quick is None else None
         except ApiError as error:
             await _refuse(send, scope, error)
         except Disconnected:
@@ -56,16 +58,14 @@ class Front:
             log.exception("front_failed", path=scope["path"])
             await _refuse(send, scope, ApiError("internal", "The server failed; try again later."))
         else:
+            if quick is not None and _written(quick, scope):
+                return
             if handoff is None:
                 await self._bridge.give(answer, send)
             elif scope["method"] == "HEAD":
                 await self._bridge.give(_unfinished(answer), send)
             else:
                 await handoffs.serve(handoff, scope, receive, send, self._bridge)
-
-    async def _asked(self, scope: Scope, body: bytes) -> Answer:
-        answer = None if self._express is None else await self._express.ask(scope, body)
-        return answer or await self._bridge.ask(scope, body)
 
     def _guard(self, scope: Scope) -> None:
         """Open authentication is for loopback, however the server was started."""
@@ -82,6 +82,12 @@ class Front:
             self._express.close()
         self._bridge.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _written(answer: Answer, scope: Scope) -> bool:
+    """Whether the connection took the whole answer at once."""
+    connection = scope.get("state", {}).get(IN_STATE)
+    return connection is not None and connection.give(answer.status, answer.headers, answer.body)
 
 
 def _unfinished(answer: Answer) -> Answer:

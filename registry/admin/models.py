@@ -56,7 +56,7 @@ class CappedPaginator(Paginator[Any]):
 class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
     """`change` is the permission for the switches and actions; a model itself is only shown."""
 
-    list_display = ("name", "version", "kind", "state", "trusted", "size", "source", "used")
+    list_display = ("named", "version", "kind", "state", "trusted", "size", "source", "used")
     list_filter = ("kind", "installed", "enabled", TrustFilter, SourceFilter)
     search_fields = ("name",)
     search_help_text = "Words of the name, the version or the source; or an id"
@@ -93,6 +93,10 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
     def may_act(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)
 
+    @admin.display(description="Name")
+    def named(self, model: Model) -> str:
+        return f"{model.name} (default)" if model.is_default else model.name
+
     @display(description="State", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
     def state(self, model: Model) -> str:
         return wording.state(model.installed, model.enabled)
@@ -115,8 +119,7 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
 
     @admin.display(description="Last used")
     def used(self, model: Model) -> str:
-        when = f"{model.last_used_at:%Y-%m-%d %H:%M}" if model.last_used_at else "never"
-        return f"{when}, default" if model.is_default else when
+        return f"{model.last_used_at:%Y-%m-%d %H:%M}" if model.last_used_at else "never"
 
     @admin.display(description="Folder")
     def folder(self, model: Model) -> str:

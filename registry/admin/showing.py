@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from registry.descriptors import InstalledFile
 
 FILES_SHOWN = 500
-LIMITS = (
-    ("minimum", "from {}"),
-    ("maximum", "to {}"),
-    ("multipleOf", "multiples of {}"),
-    ("minLength", "at least {} characters"),
-    ("maxLength", "at most {} characters"),
-)
+RANGES = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"))
 
 
 def trust(files: Iterable[InstalledFile]) -> str:
@@ -37,23 +31,33 @@ def parameters(schema: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _parameter(name: str, given: Any) -> dict[str, str]:
     said = given if isinstance(given, Mapping) else {}
-    limits = [text.format(said[key]) for key, text in LIMITS if key in said]
-    choices = [str(choice) for choice in _words(said.get("enum"))]
     return {
         "name": name,
         "type": str(said.get("type", "any")),
-        "range": ", ".join(limits or choices) or "-",
-        "default": json.dumps(said["default"], ensure_ascii=False) if "default" in said else "-",
+        "range": ", ".join(_limits(said)) or ", ".join(map(str, _words(said.get("enum")))) or "-",
+        "default": _text(said["default"]) if "default" in said else "-",
         "description": str(said.get("description", "")),
     }
 
 
+def _limits(said: Mapping[str, Any]) -> Iterator[str]:
+    for least, most, unit in RANGES:
+        if least in said and most in said:
+            yield f"{said[least]} to {said[most]}{unit}"
+        elif least in said or most in said:
+            word = f"at least {said[least]}" if least in said else f"at most {said[most]}"
+            yield f"{word}{unit}"
+    if "multipleOf" in said:
+        yield f"multiples of {said['multipleOf']}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def provenance(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and value; what is not a text is JSON."""
-    return [
-        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for name, value in sorted(facts.items())
-    ]
+    return [(name, _text(value)) for name, value in sorted(facts.items())]
 
 
 def web_page(facts: Mapping[str, Any]) -> str | None:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import copy
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.backends.postgresql.base import DatabaseWrapper
+from pytest_django import DjangoDbBlocker
 
 from dreamforge_site import databases
+from tests.services.postgres import PostgresServer
 
 pytestmark = pytest.mark.pure
 
+UNUSED: dict[str, Any] = {
+    "AUTOCOMMIT": True,
+    "TIME_ZONE": None,
+    "ATOMIC_REQUESTS": False,
+    "TEST": {},
+}
+TIMEOUTS = (
+    socket.TCP_KEEPIDLE,
+    socket.TCP_KEEPINTVL,
+    socket.TCP_KEEPCNT,
+    socket.TCP_USER_TIMEOUT,
+)
 POSTGRES = "postgresql://me:p%40ss%2Fword@db.example.org:5433/forge?sslmode=require"
 
 
@@ -90,3 +107,22 @@ def test_a_setting_that_was_measured_to_fail_is_named(
     inner[path[-1]] = value
     (fault,) = databases.faults(entry)
     assert word in fault
+
+
+def test_a_connection_gives_a_vanished_server_up_in_half_a_minute(
+    postgres_server: PostgresServer, django_db_blocker: DjangoDbBlocker
+) -> None:
+    wrapper = DatabaseWrapper(databases.parse(postgres_server.url(), 1) | UNUSED)
+    try:
+        with django_db_blocker.unblock():
+            wrapper.ensure_connection()
+        with socket.socket(fileno=os.dup(wrapper.connection.fileno())) as opened:
+            timeouts = [opened.getsockopt(socket.IPPROTO_TCP, option) for option in TIMEOUTS]
+        assert timeouts == [10, 5, 3, 25_000]
+    finally:
+        wrapper.close_pool()
+
+
+def test_the_address_may_ask_for_other_patience() -> None:
+    found = databases.parse("postgresql://host/name?keepalives_idle=60", 1)
+    assert found["OPTIONS"]["keepalives_idle"] == "60"

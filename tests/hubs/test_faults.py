@@ -232,6 +232,8 @@ def test_rules_choose_by_path_origin_and_method(hub: Hub, url: str) -> None:
     assert ask(url, "HEAD").status == 405
     assert ask(hub.web.add("/a.txt", b"")).status == 500
     assert ask(hub.cdn_origin).status == 501
+    hub.faults.add(faults.Status(502), method="GET")
+    assert [ask(url, method).status for method in ("HEAD", "GET")] == [405, 502]
 
 
 def test_rules_let_the_first_pass_and_end_after_their_times(hub: Hub, url: str) -> None:

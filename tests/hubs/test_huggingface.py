@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, unquote, urljoin
 
 import pytest
 
 from tests import hubs
 from tests.hubs import Generated, Hub, faults
 from tests.hubs.asking import Answered, ask
-from tests.hubs.huggingface import Repository
+from tests.hubs.huggingface import Repository, addresses
 
 pytestmark = pytest.mark.pure
 
@@ -135,6 +135,29 @@ def test_slashes_in_revisions_are_encoded_but_for_pull_requests(
     repository.branch("feature/x")
     repository.pull_request(1, {"new.txt": ""})
     assert ask(f"{hub.endpoint}/{REPO}/resolve/{path}").status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "repo", "verb", "revision", "file"),
+    [
+        ("api/models/a/b", "a/b", "", "", ""),
+        ("api/models/a/b/tree/main/x%2Fy", "a/b", "tree", "main", "x/y"),
+        ("api/models/nope/tree/main", "nope", "tree", "main", ""),
+        ("api/models/own/tree/refs", "own/tree", "refs", "", ""),
+        ("nope/resolve/v%2F1/x/y", "nope", "resolve", "v/1", "x/y"),
+        ("alone/resolve/main/x", "alone", "resolve", "main", "x"),
+        ("a/b/resolve/refs/convert/p/x", "a/b", "resolve", "refs/convert/p", "x"),
+        ("api/resolve-cache/models/a/b/c0/x", "a/b", "resolve-cache", "c0", "x"),
+    ],
+)
+def test_a_path_is_read_from_both_ends(
+    path: str, repo: str, verb: str, revision: str, file: str
+) -> None:
+    segments = tuple(unquote(segment) for segment in path.split("/"))
+    address = addresses.parse(segments, {"a/b", "own/tree", "alone"}.__contains__)
+    assert address is not None
+    assert (address.repo, address.verb) == (repo, verb)
+    assert (address.revision, address.path) == (revision, file)
 
 
 def test_a_moved_branch_keeps_its_old_commit_and_loses_its_removed_files(

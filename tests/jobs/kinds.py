@@ -26,7 +26,7 @@ from jobs.errors import AttemptFailed
 from jobs.kinds import Kind
 from jobs.run import Run
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 SHORT_TIMEOUT_S = 2
 LET_GO = threading.Event()  # lets a test in the same process end deafness
 

@@ -138,6 +138,32 @@ def test_an_executor_that_hears_nothing_ends_on_time_and_frees_its_slot(service:
     invariants.check([beside, deaf], ended=False)
 
 
+# A worker with less patience for an interpreter that stands still.
+FREEZES_SOON = """
+from django.core.management import call_command
+from jobs import worker
+worker.FROZEN_AFTER_S = 2.0
+call_command("worker", queue="io", concurrency=2)
+"""
+
+
+def test_a_worker_whose_interpreter_stands_still_says_where_and_ends(service: Service) -> None:
+    """Longer runs that let go of it are none of its business."""
+    worker = service.command("shell", "--no-imports", "--command", FREEZES_SOON)
+    lively = submit(items=30, item_ms=100)
+    service.wait_until_over([lively])
+    frozen = submit(fault="frozen", until_attempt=1)
+    assert worker.exit_status() == 1
+    assert "Timeout" in worker.text
+    assert "_hold_the_interpreter" in worker.text
+    service.worker(concurrency=1)
+    service.wait_until_said(frozen, "retry.scheduled")
+    make_due()
+    service.wait_until_over()
+    invariants.check([lively, frozen])
+    assert service.job(frozen).attempts == 2
+
+
 def test_term_gives_back_what_cannot_finish_and_uses_up_no_attempt(service: Service) -> None:
     worker = service.worker(concurrency=3)
     listens = submit(items=600, item_ms=100)

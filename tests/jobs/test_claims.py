@@ -18,8 +18,8 @@ from jobs.models import SCHEMA_VERSION, Job
 from jobs.states import State
 
 TYPES = ("selftest",)
-CLAIMERS = 8
-ROUND_ROBIN_JOBS = 240
+CLAIMERS = 4
+ROUND_ROBIN_JOBS = 120
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def test_idle_look_is_one_query_and_takes_no_write_lock() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_claimers_take_every_job_once_and_share_them_fairly() -> None:
-    """Eight threads on one queue of four owners: no job twice, and nobody waits for ever."""
+    """Threads on one queue of four owners: no job twice, and nobody waits for ever."""
     shares = ["a", "b", "c", "d"]
     Job.objects.bulk_create(
         Job(type="selftest", queue="io", share=shares[at % 4]) for at in range(ROUND_ROBIN_JOBS)
@@ -183,7 +183,7 @@ def test_many_claimers_take_every_job_once_and_share_them_fairly() -> None:
     assert sorted(taken) == sorted(Job.objects.values_list("id", flat=True))
     assert set(Job.objects.values_list("status", "attempts")) == {(State.SUCCEEDED, 1)}
     first_half = Job.objects.filter(id__in=taken[: ROUND_ROBIN_JOBS // 2])
-    assert min(Counter(first_half.values_list("share", flat=True)).values()) >= 10
+    assert min(Counter(first_half.values_list("share", flat=True)).values()) >= 5
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,6 +19,7 @@ from jobs.events import Note
 from jobs.management.commands import job_requeue
 from jobs.models import Job, Queue
 from jobs.states import State
+from jobs.webhooks.models import JobWebhook
 from tests.jobs import invariants
 from tests.jobs.api.conftest import a_job
 from tests.jobs.service import Service, wait_until
@@ -54,6 +55,18 @@ def test_create_for_the_service_itself_may_go_first(db: None, capsys: Capture) -
     assert (Job.objects.get().owner, Job.objects.get().priority) == (None, 50)
 
 
+def test_create_remembers_whom_to_tell(mira: User, capsys: Capture) -> None:
+    url = "https://hooks.example.org/forge"
+    mine = ("job_create", "selftest", "--owner", "mira", "--webhook", url)
+    call_command(*mine)
+    call_command(*mine, "--webhook-event", "job.failed", "--webhook-event", "job.canceled")
+    named = JobWebhook.objects.order_by("job__created_at").values_list("url", "events")
+    assert list(named) == [
+        (url, ["job.canceled", "job.failed", "job.succeeded"]),
+        (url, ["job.canceled", "job.failed"]),
+    ]
+
+
 def test_create_reads_parameters_from_a_file_and_from_stdin(
     db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +89,15 @@ def test_create_reads_parameters_from_a_file_and_from_stdin(
         (["selftest", "--param", "itms=1"], 2, "itms: Unknown field."),
         (["selftest", "--json", "/nowhere/at/all"], 2, "--json: cannot read it"),
         (["selftest", "--priority", "101"], 2, "priority"),
+        (
+            ["selftest", "--webhook", "https://a.example.org"],
+            2,
+            "webhook: Only a job with an owner",
+        ),
+        (["selftest", "--webhook", "http://127.0.0.1/"], 2, "webhook.url: "),
+        (["selftest", "--webhook", "gopher://a.example.org"], 2, "webhook.url: "),
+        (["selftest", "--webhook", "https://a.example.org", "--webhook-event", "x"], 2, "events: "),
+        (["selftest", "--webhook-event", "job.failed"], 2, "takes a --webhook too"),
         (["selftest", "--owner", "nobody"], 3, "no user 'nobody'"),
         (["selftest", "--owner", "a\x1b[31m\nb"], 3, "no user"),
     ],

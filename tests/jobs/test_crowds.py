@@ -29,8 +29,8 @@ from tests.live import LiveSite, child_environment
 
 LIMIT = 40
 POSTS = 120
-# R17 asks for 5,000; they take a minute and prove no more.
-CLAIMED_JOBS = int(os.environ.get("DREAMFORGE_TEST_CLAIMED_JOBS", "1500"))
+# `make soak` takes 5,000 (R17), which costs two minutes and shows the same.
+CLAIMED_JOBS = int(os.environ.get("DREAMFORGE_TEST_CLAIMED_JOBS", "600"))
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.live]
 
@@ -102,7 +102,7 @@ def test_many_writers_at_once_are_never_told_that_the_database_is_locked(service
     assert_nothing_is_torn()
 
 
-def test_eight_claimers_take_each_of_a_queue_of_thousands_once(service: Service) -> None:
+def test_eight_claimers_take_each_job_of_two_queues_once(service: Service) -> None:
     """Nobody is left out, and neither queue waits for the other's workers."""
     queues = {f"claimer-{number}": queue for number, queue in enumerate(CLAIMERS)}
     kinds = {"io": "trial", "gpu": "gpu_trial"}

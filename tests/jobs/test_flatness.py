@@ -48,7 +48,7 @@ def _patterns(users: list[Any]) -> Iterator[Job]:
     """One job that waits and one that is over of every owner."""
     now = timezone.now()
     for at, user in enumerate([*users, *users]):
-        facts = {"created_at": now, "available_at": now}
+        facts: dict[str, Any] = {"created_at": now, "available_at": now}
         if at < OWNERS:
             facts |= {"status": State.SUCCEEDED, "started_at": now, "finished_at": now}
         yield Job(type="selftest", queue="io", owner=user, share=str(user.pk), **facts)
@@ -60,7 +60,7 @@ def _multiply() -> None:
     postgres = connection.vendor == "postgresql"
     new_id = "gen_random_uuid()" if postgres else "lower(hex(randomblob(16)))"
     then = "{} - n * interval '1 second'" if postgres else SQLITE_THEN
-    columns = [field.column for field in Job._meta.concrete_fields]
+    columns = [str(field.column) for field in Job._meta.concrete_fields]
     chosen = [_value(column, new_id, then) for column in columns]
     names = ", ".join(columns)
     copies = MANY // (2 * OWNERS) - 1
@@ -139,6 +139,21 @@ def test_list_and_status_cost_as_many_queries_as_in_an_empty_table(crowd: uuid.U
     assert len(page["jobs"]) == 50
     assert len(listing) == 1
     assert len(looking) <= 2
+
+
+@pytest.mark.django_db
+def test_post_beside_a_full_queue_of_others_reads_and_locks_none_of_it(crowd: uuid.UUID) -> None:
+    """A crowd of one user cannot make another's POST slower (A5)."""
+    client = APIClient()
+    client.force_authenticate(get_user_model().objects.create_user("newcomer"))
+    client.post("/v1/jobs", {"type": "selftest"}, format="json")
+    with CaptureQueriesContext(connection) as said:
+        answer = client.post("/v1/jobs", {"type": "selftest"}, format="json")
+    assert answer.status_code == 202
+    looks = [query["sql"] for query in said if query["sql"].startswith("SELECT")]
+    assert not re.findall(SORT_OR_SCAN, "".join(explained(sql) for sql in looks))
+    assert not [sql for sql in looks if '"jobs_job"' in sql and "FOR UPDATE" in sql]
+    assert len(said) <= 8
 
 
 @pytest.mark.django_db

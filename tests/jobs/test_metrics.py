@@ -9,14 +9,30 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from dreamforge_site.accounts.models import User
+from dreamforge_site.operations import metrics as site_metrics
 from jobs import claims, execution, lifecycle, metrics, queueing, submission
 from jobs.errors import Failure
 from jobs.models import Job, Worker
 from jobs.states import State
+from jobs.webhooks import deliveries, outbox, sender
+from jobs.webhooks.deliveries import Result
+from jobs.webhooks.models import Outcome
 
 TYPES = ("selftest",)
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counting() -> None:
+    """As every process that counts does; another test may have had this one count in files."""
+    site_metrics.join()
+
+
+@pytest.fixture
+def owner() -> User:
+    return User.objects.create_user("ada")
 
 
 @pytest.fixture(autouse=True)
@@ -153,3 +169,39 @@ def test_eta_is_rounds_of_slots_times_what_such_jobs_took() -> None:
     Worker.objects.create(id="one", queue="io", slots=2)
     jobs = [Job.objects.create(type="selftest", queue="io", share="a") for _ in range(5)]
     assert queueing.place(jobs[4]) == queueing.Place(position=5, eta_s=20.0)
+
+
+def test_messages_that_are_owed_and_given_up_are_told(owner: User) -> None:
+    now = timezone.now()
+    for status, count in ((Outcome.PENDING, 2), (Outcome.FAILED, 1), (Outcome.DELIVERED, 3)):
+        ended = None if status == Outcome.PENDING else now
+        for _ in range(count):
+            outbox.delivery(
+                owner.pk, "https://a.example.org/", "job.failed", status=status, finished_at=ended
+            ).save()
+    told = gauges()
+    assert told["dreamforge_webhook_deliveries pending"] == 2
+    assert told["dreamforge_webhook_deliveries failed"] == 1
+    assert "dreamforge_webhook_deliveries delivered" not in told
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        (Result(status_code=200), "delivered"),
+        (Result(error="No answer.", delay_s=5), "retried"),
+        (Result(error="No answer."), "failed"),
+    ],
+)
+def test_attempts_to_deliver_are_counted_by_outcome(
+    owner: User, monkeypatch: pytest.MonkeyPatch, result: Result, outcome: str
+) -> None:
+    delivery = outbox.delivery(owner.pk, "https://a.example.org/", "job.failed")
+    delivery.save()
+    claimed = deliveries.claim(delivery, "holder of the test")
+    assert claimed is not None
+    monkeypatch.setattr(sender, "_attempt", lambda _delivery: result)
+    known = metrics._counted()
+    before = counted(known.webhooks, "_total", outcome)
+    sender.send(claimed)
+    assert counted(known.webhooks, "_total", outcome) == before + 1

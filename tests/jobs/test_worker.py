@@ -160,7 +160,7 @@ def test_a_worker_that_stopped_is_not_listed(worker: WorkerProcess) -> None:
 
 
 def test_many_slots_of_many_workers_take_each_job_once(retired: threading.Event) -> None:
-    jobs = [submit(priority=number % 3) for number in range(150)]
+    jobs = [submit(priority=number % 3) for number in range(80)]
     workers = [WorkerProcess("io", ["0", "1", "2", "3"]) for _ in range(2)]
     for process in workers:
         process.start()
@@ -169,7 +169,7 @@ def test_many_slots_of_many_workers_take_each_job_once(retired: threading.Event)
         process.stop(1)
     wait_until(lambda: not _threads(), "the end of the threads")
     invariants.check(jobs)
-    assert Event.objects.filter(code="job.start").count() == 150
+    assert Event.objects.filter(code="job.start").count() == 80
     took = Event.objects.filter(code="job.start").values_list("payload__worker", flat=True)
     assert set(took) == {process.holder for process in workers}
 

@@ -73,9 +73,10 @@ def on_disk(root: Path, descriptor: Descriptor) -> Descriptor:
 
 @pytest.fixture
 def root(settings: Settings, tmp_path: Path) -> Path:
-    settings.MODELS_ROOT = tmp_path / "models"
-    settings.MODELS_ROOT.mkdir()
-    return settings.MODELS_ROOT
+    folder = tmp_path / "models"
+    folder.mkdir()
+    settings.MODELS_ROOT = folder
+    return folder
 
 
 @pytest.fixture

@@ -71,7 +71,15 @@ def test_the_list_shows_what_an_operator_looks_for(desk: Client) -> None:
     model = a_model(files=(a_file("a" * 1024),))
     catalog.set_default(model.pk)
     page = text(desk.get(MODELS))
-    for part in ("epic", "sdxl-checkpoint", "enabled", "verified", "1.0 KiB", "never, default"):
+    for part in (
+        "epic",
+        "sdxl-checkpoint",
+        "enabled",
+        "verified",
+        "1.0 KiB",
+        "epic (default)",
+        "never",
+    ):
         assert part in page, part
     assert page.count(f'value="disable:{model.pk}"') == 1
 
@@ -143,7 +151,9 @@ def test_a_page_shows_files_parameters_and_where_it_is_from(desk: Client) -> Non
         a_file("b").sha256,
         "openrail++",
         "[&quot;a&quot;, &quot;b&quot;]",
-        "from 64, to 4096, multiples of 8",
+        "64 to 4096, multiples of 8",
+        "1 to 4096 characters",
+        "at most 4096 characters",
         "dpmpp_2m_karras",
         str(model.folder),
         str(model.checkpoint_hash),

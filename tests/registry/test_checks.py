@@ -42,31 +42,37 @@ def test_a_whole_model_stays_as_it_is(model: Model) -> None:
     assert Model.objects.get().updated_at == model.updated_at
 
 
-HARM: dict[str, tuple[Callable[[Path], Any], str]] = {
+def _file_instead(at: Path) -> None:
+    shutil.rmtree(at)
+    at.write_text("x")
+
+
+def _link_instead(at: Path) -> None:
+    away = at.rename(at.parents[1] / "away")
+    at.symlink_to(away)
+
+
+def _dangle(at: Path) -> None:
+    (at / "b.json").unlink()
+    (at / "b.json").symlink_to("nowhere")
+
+
+HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (shutil.rmtree, "its folder or model.json is gone"),
     "no model.json": (lambda at: (at / "model.json").unlink(), "its folder or model.json is gone"),
-    "a file in place of the folder": (
-        lambda at: (shutil.rmtree(at), at.write_text("x")),
-        "its folder is gone",
-    ),
-    "a link in place of the folder": (
-        lambda at: (at.rename(at.parents[1] / "away"), at.symlink_to(at.parents[1] / "away")),
-        "its folder is gone",
-    ),
+    "a file in place of the folder": (_file_instead, "its folder is gone"),
+    "a link in place of the folder": (_link_instead, "its folder is gone"),
     "a file less": (lambda at: (at / "b.json").unlink(), "b.json is gone"),
     "no folder within": (lambda at: shutil.rmtree(at / "unet"), "unet/a.safetensors is gone"),
     "a file in place of the folder within": (
-        lambda at: (shutil.rmtree(at / "unet"), (at / "unet").write_text("x")),
+        lambda at: _file_instead(at / "unet"),
         "unet/a.safetensors is gone",
     ),
     "a file cut short": (
         lambda at: (at / "b.json").write_text("x"),
         "b.json has 1 bytes instead of 6",
     ),
-    "a dangling link": (
-        lambda at: ((at / "b.json").unlink(), (at / "b.json").symlink_to("nowhere")),
-        "b.json is gone",
-    ),
+    "a dangling link": (_dangle, "b.json is gone"),
 }
 
 
@@ -139,13 +145,25 @@ def _escape(folder: Path) -> None:
     (folder / "b.json").symlink_to(outside)
 
 
-STRANGE: dict[str, tuple[Callable[[Path], Any], str]] = {
+def _link(folder: Path) -> None:
+    (folder / "model.json").rename(folder / "real.json")
+    (folder / "model.json").symlink_to("real.json")
+
+
+def _pipe(folder: Path) -> None:
+    (folder / "model.json").unlink()
+    os.mkfifo(folder / "model.json")
+
+
+def _folder(folder: Path) -> None:
+    (folder / "model.json").unlink()
+    (folder / "model.json").mkdir()
+
+
+STRANGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "not JSON": (lambda at: (at / "model.json").write_text("<html>"), "not JSON"),
     "no text": (lambda at: (at / "model.json").write_bytes(b"\xff\xfe{"), "not JSON"),
-    "nested without end": (
-        lambda at: (at / "model.json").write_text("[" * 200_000),
-        "not JSON",
-    ),
+    "nested without end": (lambda at: (at / "model.json").write_text("[" * 200_000), "not JSON"),
     "of a later program": (lambda at: rewrite(at, schema_version=9), "schema version 9"),
     "of another kind": (lambda at: rewrite(at, kind="vae"), "of kind vae"),
     "of no kind": (lambda at: rewrite(at, kind="flux"), "kind must be one of"),
@@ -155,15 +173,9 @@ STRANGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "a file less": (lambda at: (at / "b.json").unlink(), "b.json is gone"),
     "a file from outside": (_escape, "b.json lies outside the models root"),
-    "a link": (
-        lambda at: (
-            (at / "model.json").rename(at / "real.json"),
-            (at / "model.json").symlink_to("real.json"),
-        ),
-        "",
-    ),
-    "a pipe": (lambda at: ((at / "model.json").unlink(), os.mkfifo(at / "model.json")), "plain"),
-    "a folder": (lambda at: ((at / "model.json").unlink(), (at / "model.json").mkdir()), ""),
+    "a link": (_link, "symbolic links"),
+    "a pipe": (_pipe, "plain"),
+    "a folder": (_folder, "directory"),
 }
 
 

@@ -106,7 +106,10 @@ def test_a_word_that_is_no_kind_is_no_hint(hint: str | None) -> None:
 
 
 def test_of_several_files_the_most_telling_one_decides() -> None:
-    held = {"model.safetensors": SDXL, "vae.safetensors": dict.fromkeys(VAE_NAMES, (1,))}
+    held: dict[str, dict[str, tuple[int, ...]]] = {
+        "model.safetensors": SDXL,
+        "vae.safetensors": dict.fromkeys(VAE_NAMES, (1,)),
+    }
     assert guess(None, [FileFacts(path) for path in held], held) == "sdxl-checkpoint"
 
 

@@ -93,9 +93,9 @@ class Bench:
         self.keeper.draw(model, EngineSettings(), request, limits, ear, self.stop)
         return ear
 
-    def failed(self, *seeds: int | None, limits: Limits = QUICK, **more: int) -> RunnerError:
+    def failed(self, *seeds: int | None) -> RunnerError:
         with pytest.raises(RunnerError) as error:
-            self.draw(*seeds, limits=limits, **more)
+            self.draw(*seeds, limits=QUICK)
         return error.value
 
     def processes(self) -> list[int]:

@@ -23,7 +23,7 @@ from tests.dreamforge_site.supervisor.supervised import Supervised
 from tests.jobs import invariants
 from tests.jobs.service import Service, kill, make_due, pause, resume, submit, wait_until
 
-SOAK_S = float(os.environ.get("DREAMFORGE_TEST_SOAK_S", "15"))
+SOAK_S = float(os.environ.get("DREAMFORGE_TEST_SOAK_S", "8"))
 SEED = int(os.environ.get("DREAMFORGE_TEST_SOAK_SEED", "0")) or random.randrange(1, 1_000_000)
 WORKERS = 2
 ALL_OVER_WITHIN_TRIES = 12

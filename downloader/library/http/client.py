@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib import metadata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from downloader.library.errors import ProtocolViolation, Throttled
@@ -26,11 +25,7 @@ if TYPE_CHECKING:
 _LARGEST_ANSWER = 64 * 1024 * 1024
 
 
-def _user_agent() -> str:
-    try:
-        return f"dreamforge/{metadata.version('dreamforge')}"
-    except metadata.PackageNotFoundError:  # run from a checkout
-        return "dreamforge"
+_VERSION = "0.1.0"
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class ClientOptions:
     ca_file: str | None = None  # None: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, or the system's
     guard: Guard | None = None  # asked with (host, ip) before each connection
     insecure_redirects: bool = False  # https → http; between loopback addresses it is always fine
-    user_agent: str = field(default_factory=_user_agent)
+    user_agent: str = f"dreamforge/{_VERSION}"
 
 
 class Client:

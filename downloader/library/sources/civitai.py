@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
@@ -33,6 +32,13 @@ from downloader.library.sources.civitai_models import (
     slug_of,
     version_of,
 )
+from downloader.library.sources.civitai_terms import (
+    is_early,
+    licence_of,
+    metadata_of,
+    notes_on,
+    until_text,
+)
 from downloader.library.sources.describing import describe
 from downloader.library.sources.endpoints import endpoint_of, token_of
 
@@ -48,12 +54,6 @@ T = TypeVar("T")
 ENDPOINT = "https://civitai.com"
 SEARCH_PAGES = 3
 SHOWN = 5
-# What a permission's False and True mean in words.
-PERMISSIONS = {
-    "allowNoCredit": ("credit required", "no credit required"),
-    "allowDerivatives": ("no derivatives", "derivatives allowed"),
-    "allowDifferentLicense": ("same licence for derivatives", "any licence for derivatives"),
-}
 
 
 class CivitAI(Source):
@@ -86,11 +86,11 @@ class CivitAI(Source):
             version=slug_of(version.name) or str(version.id),
             revision=ref.revision,
             kind_hint=kind_of(model.type, version.base_model),
-            licence=_licence(model.licence),
-            gated=_is_early(version),
+            licence=licence_of(model.licence),
+            gated=is_early(version),
             page=page,
-            notes=(*notes, *_notes(version, page)),
-            metadata=_metadata(model, version),
+            notes=(*notes, *notes_on(version, page)),
+            metadata=metadata_of(model, version),
         )
 
     def locate(self, resolved: Resolved, file: RemoteFile) -> Location:
@@ -240,14 +240,14 @@ class CivitAI(Source):
             )
         if not version.files:
             raise _gone(model, page)
-        if _is_early(version) and not self.token:
+        if is_early(version) and not self.token:
             raise self._early(model.name, version, page)
 
     def _early(self, name: str, version: Version, page: str) -> AccessNeeded:
         until = version.early_access_until or ""
         return AccessNeeded(
-            f"Version {version.id} of {name!r} is in early access {_until(until)}: buy it on its "
-            "page and set CIVITAI_TOKEN, or take another version with civitai:<model>@<version>.",
+            f"Version {version.id} of {name!r} is in early access {until_text(until)}: buy it on "
+            "its page and set CIVITAI_TOKEN, or take another version: civitai:<model>@<version>",
             details={"early_access_until": until},
             visit=page,
         )
@@ -258,7 +258,7 @@ class CivitAI(Source):
         if isinstance(refusal, NotFound):
             why = "is listed, but its file is not given out: it is archived, or was just removed"
         elif early:
-            why = f"is in early access {_until(early)}, and this account has not bought it"
+            why = f"is in early access {until_text(early)}, and this account has not bought it"
         elif self.token:
             why = (
                 "is not open to the account of CIVITAI_TOKEN: the token has expired, or the author "
@@ -301,51 +301,3 @@ def _gone(model: Model, page: str) -> NotFound:
         "TakenDown": "it was taken down",
     }.get(model.mode, "it has no published files")
     return NotFound(f"Model {model.id} {model.name!r} cannot be downloaded: {why}.", visit=page)
-
-
-def _is_early(version: Version) -> bool:
-    """Whether early access lasts. A deadline nobody can read has not passed."""
-    deadline = version.early_access_until
-    if deadline is None:
-        return False
-    try:
-        moment = datetime.fromisoformat(deadline)
-    except ValueError:
-        return True
-    return moment.replace(tzinfo=moment.tzinfo or UTC) > datetime.now(UTC)
-
-
-def _until(deadline: str) -> str:
-    return f"until {deadline}" if deadline[:1].isdigit() else "with no end announced"
-
-
-def _notes(version: Version, page: str) -> list[str]:
-    if not _is_early(version):
-        return []
-    until = _until(version.early_access_until or "")
-    return [f"In early access {until}: the account of CIVITAI_TOKEN must have bought it at {page}."]
-
-
-def _licence(facts: Mapping[str, Any]) -> str | None:
-    """The author's permissions in one line; None where CivitAI names none."""
-    if not facts:
-        return None
-    uses = facts.get("allowCommercialUse")
-    allowed = ", ".join(str(use) for use in uses) if isinstance(uses, list) else str(uses or "")
-    words = [f"commercial use: {allowed if allowed not in ('', 'None') else 'no'}"]
-    for name, permission in PERMISSIONS.items():
-        if name in facts:
-            words.append(permission[bool(facts[name])])
-    return "; ".join(words)
-
-
-def _metadata(model: Model, version: Version) -> dict[str, Any]:
-    facts = {
-        "base_model": version.base_model,
-        "trigger_words": list(version.trained_words),
-        "model_type": model.type,
-        "tags": list(model.tags),
-        "permissions": dict(model.licence),
-        "early_access_until": version.early_access_until if _is_early(version) else None,
-    }
-    return {name: value for name, value in facts.items() if value}

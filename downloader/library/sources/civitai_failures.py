@@ -14,8 +14,6 @@ from downloader.library.http import StatusError, waiting
 
 UNSAID_WAIT_S = 60.0
 ACCOUNT = "/user/account"
-
-
 ABSENT = {
     400: "CivitAI does not take this id or slug.",
     404: "CivitAI has no such model or version.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from downloader.library.checksums import Digest
@@ -114,11 +115,15 @@ def version_of(data: Any, model_id: int | None = None) -> Version:
 
 
 def _early_access(body: Mapping[str, Any]) -> str | None:
-    """The deadline, or the word "unknown": early access whose end is not told."""
+    """The deadline, or the word "unknown": early access whose end is not told as a date."""
     deadline = _text(body.get("earlyAccessEndsAt")) or _text(body.get("earlyAccessDeadline"))
-    if _text(body.get("availability")) == "EarlyAccess":
-        return deadline or "unknown"
-    return deadline or None
+    if not deadline and _text(body.get("availability")) != "EarlyAccess":
+        return None
+    try:
+        datetime.fromisoformat(deadline)
+    except ValueError:
+        return "unknown"
+    return deadline
 
 
 def _file(data: Any, version_id: int) -> File:

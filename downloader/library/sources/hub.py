@@ -174,7 +174,7 @@ class Hub:
                 "author/name, of letters, digits, '-', '_' and '.'."
             )
         try:
-            with through(self.client, self.token, control):
+            with through(self.client, self.endpoint, self.token, control):
                 return call()
         except FOREIGN as error:
             asked = Asked(self.endpoint, repo_id, revision, path, self.token is not None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,9 +18,11 @@ from typing import Any
 
 import httpx2
 from huggingface_hub import constants, get_session, set_client_factory
+from huggingface_hub.utils._http import hf_request_event_hook
 
 from downloader.library.errors import Refused
-from downloader.library.http import Answer, Client
+from downloader.library.http import Answer, Client, addresses
+from downloader.library.http.addresses import Origin
 from downloader.library.sources.base import Location
 from downloader.library.watch import Control
 
@@ -35,6 +37,7 @@ constants.HF_HUB_DISABLE_TELEMETRY = True
 class Terms:
     client: Client
     control: Control
+    origin: Origin  # of the endpoint; the token is for it alone
     token: str | None
 
 
@@ -46,13 +49,14 @@ class Session(httpx2.Client):
     """The library's session as it would make it, but for calls within `through`."""
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if constants.is_offline_mode():
-            raise Refused("HF_HUB_OFFLINE is set here, so the hub is not asked. Unset it.")
         terms = _terms.get()
         if terms is None:
             return super().send(request, **options)
-        authorization = f"Bearer {terms.token}" if terms.token else None
-        location = Location(str(request.url), authorization=authorization)
+        if constants.is_offline_mode():
+            raise Refused("HF_HUB_OFFLINE is set here, so the hub is not asked. Unset it.")
+        url = str(request.url)
+        ours = terms.token and addresses.parse(url).origin == terms.origin
+        location = Location(url, authorization=f"Bearer {terms.token}" if ours else None)
         return _translated(terms.client.get(location, control=terms.control, limit=LONGEST_ANSWER))
 
 
@@ -67,10 +71,11 @@ def _translated(answer: Answer) -> httpx2.Response:
 
 
 @contextmanager
-def through(client: Client, token: str | None, control: Control) -> Iterator[None]:
-    """What this thread asks the library for within the block goes through `client`."""
+def through(client: Client, endpoint: str, token: str | None, control: Control) -> Iterator[None]:
+    """What this thread asks the library for within the block goes through `client`; the token goes
+    along to the endpoint."""
     _take_the_place()
-    before = _terms.set(Terms(client, control, token))
+    before = _terms.set(Terms(client, control, addresses.parse(endpoint).origin, token))
     try:
         yield
     finally:
@@ -82,4 +87,9 @@ def _take_the_place() -> None:
         if not isinstance(get_session(), Session):
             # Its warnings quote whole addresses; ours say what there is to say.
             logging.getLogger(LIBRARY_LOG).setLevel(logging.ERROR)
-            set_client_factory(lambda: Session(follow_redirects=True, timeout=None))
+            set_client_factory(_session)
+
+
+def _session() -> Session:
+    hooks: dict[str, list[Callable[..., Any]]] = {"request": [hf_request_event_hook]}
+    return Session(event_hooks=hooks, follow_redirects=True, timeout=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from downloader.library.store.layout import Layout
 from downloader.library.watch import Control
 
 READ_BYTES = 1 << 20
+SYNCS_AT_ONCE = 8
 LEDGER = ".ledger"
 Read = Callable[[int], None]
 
@@ -81,10 +83,17 @@ def _seal(source: Folder, name: str, computed: Computed) -> None:
 
 
 def settle(layout: Layout, digests: Iterable[str]) -> None:
-    """Make the names of blobs durable that were adopted without that; one sync a directory."""
-    for sha256 in sorted({digest[:2]: digest for digest in digests}.values()):
+    """Make the names of blobs durable that were adopted without that; one sync a directory, several
+    at a time: a disk answers those together."""
+
+    def sync(sha256: str) -> None:
         with told("storing", layout.blob(sha256)), layout.blobs(sha256) as folder:
             durability.sync(folder.descriptor)
+
+    one_of_each = {digest[:2]: digest for digest in digests}.values()
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(sync, sorted(one_of_each)):
+            pass
 
 
 @contextmanager

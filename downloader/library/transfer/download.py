@@ -261,8 +261,9 @@ class Download:
     # The front
 
     def damaged(self, index: int) -> None:
-        """A piece of an earlier run is not what it was; with the lock held."""
-        self.have -= self.segments.damaged(index)
+        """A piece of an earlier run is not what it was."""
+        with self.changed:
+            self.have -= self.segments.damaged(index)
         self._observer.say(
             "retry", f"{self.path}: a damaged piece is fetched again.", path=self.path
         )

@@ -75,12 +75,14 @@ class Front:
                 if self._hot:
                     block = self._hot.popleft()[1]
                     return lambda: self._hash_hot(block)
-                if owner.segments.complete and self._position == owner.segments.size:
-                    return _the_end
-                index = self._position // owner.segments.piece_bytes
-                state = owner.segments.state(index)
-                if state in (DONE, RECORDED):
-                    return self._cold(index, checked=state == DONE)
+                if self._position == owner.segments.size:
+                    if owner.segments.complete:  # what was hashed hot is written, too
+                        return _the_end
+                else:
+                    index = self._position // owner.segments.piece_bytes
+                    state = owner.segments.state(index)
+                    if state in (DONE, RECORDED):
+                        return self._cold(index, checked=state == DONE)
                 owner.changed.wait()
         return None
 
@@ -106,7 +108,7 @@ class Front:
         if not checked and not (whole and blake3(view).digest() == self._recorded.get(index)):
             with self._owner.changed:
                 self._expected = start
-                self._owner.damaged(index)
+            self._owner.damaged(index)
             return True
         self._hashing.update(view)
         self._position = end

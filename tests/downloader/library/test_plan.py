@@ -535,3 +535,11 @@ def test_every_file_is_either_planned_or_left_out_with_a_reason(
         listed = ["x.safetensors"]
 
     assert sorted([*paths(made), *reasons(made)]) == sorted(listed)
+
+
+def test_a_file_that_failed_its_sources_scan_is_left_out_unless_allowed() -> None:
+    bad = file("bad.safetensors", facts={"scan": "failed"})
+    made = plan(["good.safetensors", bad])
+    assert paths(made) == ["good.safetensors"]
+    assert reasons(made) == {"bad.safetensors": "did not pass its source's own scan"}
+    assert paths(plan([bad], policy=Policy(allow_failed_scan=True))) == ["bad.safetensors"]

@@ -150,7 +150,7 @@ def test_a_path_that_is_kept_never_leaves_its_folder(text: str) -> None:
     assert ".." not in steps
     assert not any(PurePosixPath(it).is_absolute() for it in readings)
     assert not any(PureWindowsPath(it).drive for it in readings)
-    assert os.path.normpath(f"/root/{path}").startswith("/root/")
+    assert os.path.normpath(f"/models/{path}").startswith("/models/")
     assert safe_path(path) == path
 
 

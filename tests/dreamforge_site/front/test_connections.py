@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -13,13 +14,29 @@ import pytest
 import uvicorn
 
 from dreamforge_site.front import connections
+from dreamforge_site.front.bridge import Answer, Bridge
 from dreamforge_site.front.connections import Connection
-from tests.dreamforge_site.front.test_front import Program, Whole, front_of
+from dreamforge_site.front.router import Front
+from tests.dreamforge_site.front.test_front import Program, Whole
 from tests.services.process import free_port
 
 pytestmark = pytest.mark.pure
 BIG = 30_000_000
 WITHIN_S = 30
+
+
+class Quick:
+    """An express way for one path, with an answer of its own."""
+
+    async def ask(self, scope: Any, _body: bytes) -> Answer | None:
+        if scope["path"] != "/quick":
+            return None
+        answer = Answer()
+        answer.status, answer.headers, answer.body = 202, [(b"content-length", b"5")], b"quick"
+        return answer
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -30,7 +47,7 @@ def port() -> Iterator[int]:
         return Whole([b"x" * BIG if environ["PATH_INFO"] == "/big" else b"hello"])
 
     config = uvicorn.Config(
-        front_of(Program(answer)),
+        Front(Bridge(Program(answer), threads=2), loopback_only=False, express=Quick()),  # type: ignore[arg-type]
         host="127.0.0.1",
         port=found,
         loop="uvloop",
@@ -129,3 +146,19 @@ def test_connection_is_used_again_for_the_next_request(port: int) -> None:
     with opened(port) as client:
         client.sendall(get("/", "") + get("/"))
         assert read_all(client).count(b"hello") == 2
+
+
+def test_answers_in_one_piece_keep_their_order_and_the_connection(port: int) -> None:
+    paths = ("/quick", "/small", "/quick")
+    with opened(port) as client:
+        client.sendall(b"".join(get(path, "") for path in paths) + get("/quick"))
+        found = read_all(client)
+    told = re.findall(rb"HTTP/1.1 (\d+)|(quick|hello)", found)
+    assert [status or body for status, body in told] == [
+        *(b"202", b"quick"),
+        *(b"200", b"hello"),
+        *(b"202", b"quick"),
+        *(b"202", b"quick"),
+    ]
+    assert found.lower().count(b"\r\ndate: ") == 4
+    assert b"connection: close" in found.rpartition(b"HTTP/1.1")[2].lower()

@@ -21,8 +21,7 @@ from dreamforge_site.front.bridge import Answer, Bridge
 from dreamforge_site.front.express import SHAPING, Express
 from dreamforge_site.front.router import Front
 from dreamforge_site.wsgi import application
-from jobs import room
-from jobs.api import express as jobs_express
+from jobs import room, submission
 from jobs.models import Event, IdempotencyKey, Job, Step
 from tests.dreamforge_site.front.test_front import Messages, ask, envelope_of, scope
 from tests.dreamforge_site.operations.lines import caught
@@ -47,7 +46,7 @@ class Caller:
     user: User
     key: ApiKey
 
-    def headers(self, idempotency_key: str = "one", **changes: str | None) -> dict[str, str]:
+    def headers(self, idempotency_key: str | None = "one", **changes: str | None) -> dict[str, str]:
         usual: dict[str, str | None] = {
             "host": "127.0.0.1",
             "authorization": f"Bearer {self.key.revealed}",
@@ -384,7 +383,7 @@ def test_a_database_that_fails_is_left_to_the_ordinary_way(
         raise error
 
     with monkeypatch.context() as broken:
-        broken.setattr(jobs_express.submission, "store", fail)
+        broken.setattr(submission, "store", fail)
         assert by_express(fast, request(mira.headers())) is None
     again = by_express(fast, request(mira.headers()))
     assert (again is None) is paused
@@ -419,3 +418,23 @@ def test_a_request_without_a_usable_id_gets_one(
 def test_every_middleware_has_its_place() -> None:
     """A new one either shapes the answers of the API, or a reader has seen that it does not."""
     assert [*SHAPING] == [name for name in django_settings.MIDDLEWARE if name not in SILENT]
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_an_answer_is_written_in_one_piece_where_the_connection_takes_it(
+    takes: bool, front: Front, mira: Caller
+) -> None:
+    written: list[tuple[int, list[tuple[bytes, bytes]], bytes]] = []
+
+    class Connection:
+        def give(self, *answer: Any) -> bool:
+            written.append(answer)
+            return takes
+
+    messages = posted(front, request(mira.headers(), state={"connection": Connection()}))
+    [(status, headers, body)] = written
+    assert status == 202
+    assert dict(headers)[b"content-length"] == str(len(body)).encode()
+    assert [message["type"] for message in messages] == (
+        [] if takes else ["http.response.start", "http.response.body"]
+    )

@@ -1,4 +1,4 @@
-"""Streams of the real service: across restarts and processes, at its end (cases E1, E6)."""
+"""Streams of the real service: across restarts and processes, at its end (cases E1, E3, E6)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from tests.live import LiveSite, StartSite
 pytestmark = pytest.mark.live
 STOP_WITHIN_S = 10
 MANY = 500
+WATCHERS = 200  # a thousand are in `benchmarks.sse`
 
 
 @dataclass
@@ -169,6 +170,32 @@ def test_server_with_five_hundred_streams_stops_in_time_and_all_resume(
         }
         for last in lasts:
             assert run(follow(site, teller.job_id, last)).ids == list(range(last + 1, 29))
+
+
+def test_two_hundred_clients_miss_nothing_while_jobs_are_posted_beside_them(
+    live_sites: StartSite,
+) -> None:
+    site = live_sites()
+    with telling(site) as teller:
+
+        def tell() -> None:
+            for _ in range(10):
+                teller.say("tell", 5)
+            teller.say("finish")
+
+        def post() -> list[str]:
+            return [create_job(site) for _ in range(40)]
+
+        async def story() -> tuple[list[Stream], list[str]]:
+            opened = [await request(site.port, path_of(teller.job_id)) for _ in range(WATCHERS)]
+            reading = [asyncio.create_task(stream.read_to_the_end()) for stream in opened]
+            _, posted = await asyncio.gather(asyncio.to_thread(tell), asyncio.to_thread(post))
+            return await asyncio.gather(*reading), posted
+
+        streams, posted = run(story())
+        assert {tuple(stream.ids) for stream in streams} == {tuple(range(1, 54))}
+        assert len(streams) == WATCHERS
+        assert len(set(posted)) == 40
 
 
 def stop_within(site: LiveSite, seconds: float) -> int | None:

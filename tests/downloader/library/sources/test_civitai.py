@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from downloader.library.checksums import Digest
-from downloader.library.errors import AccessNeeded, InvalidRef, NotFound, NothingSelected
+from downloader.library.errors import (
+    AccessNeeded,
+    InvalidRef,
+    NotFound,
+    NothingSelected,
+    ProtocolViolation,
+)
 from downloader.library.refs import Ref
 from downloader.library.sources.base import RemoteFile, Resolved
 from downloader.library.sources.civitai import CivitAI
 from downloader.library.watch import Control
-from tests.hubs import Hub
+from tests.hubs import Hub, InMemory, faults
 from tests.hubs.civitai import File, Version
+from tests.hubs.messages import Response
 
 pytestmark = pytest.mark.pure
 
@@ -35,6 +45,17 @@ def by_path(resolved: Resolved) -> dict[str, RemoteFile]:
 def only(resolved: Resolved) -> RemoteFile:
     (file,) = resolved.files
     return file
+
+
+def rewrite(hub: Hub, change: Callable[[Any], object]) -> None:
+    """CivitAI tells the same, but for this."""
+
+    def told(response: Response) -> Response:
+        model = json.loads(response.content.read())
+        change(model)
+        return replace(response, content=InMemory(json.dumps(model).encode()))
+
+    hub.faults.add(faults.Changed(told), "/api/v1/models/*")
 
 
 @pytest.fixture
@@ -394,6 +415,16 @@ def test_early_access_without_a_token_says_until_when_and_where_to_buy(
     assert refusal.value.details["early_access_until"] == until
 
 
+def test_an_end_that_is_no_date_is_not_repeated(
+    hub: Hub, civitai: CivitAI, control: Control
+) -> None:
+    odd = "9 lives and a s3cret"
+    hub.civitai.add(5, [Version(51, files=(FULL,), early_access_until=odd)])
+    with pytest.raises(AccessNeeded, match="with no end announced") as refusal:
+        civitai.resolve(ref("5"), control)
+    assert "s3cret" not in f"{refusal.value!r}{refusal.value.details}"
+
+
 def test_early_access_with_a_token_is_tried_and_noted(
     hub: Hub, member: CivitAI, control: Control
 ) -> None:
@@ -425,6 +456,74 @@ def test_a_model_that_was_taken_down_is_not_found(
     hub.civitai.add(5, [Version(51, files=(FULL,))], mode="TakenDown")
     with pytest.raises(NotFound):
         civitai.resolve(ref("", "51"), control)
+
+
+def test_a_version_for_the_site_only_is_not_tried(
+    hub: Hub, civitai: CivitAI, control: Control
+) -> None:
+    hub.civitai.add(5, [Version(51, files=(FULL,))])
+    rewrite(hub, lambda model: model["modelVersions"][0].update(usageControl="Generation"))
+    with pytest.raises(AccessNeeded, match="on CivitAI only") as refusal:
+        civitai.resolve(ref("5"), control)
+    assert refusal.value.visit == f"{hub.civitai_endpoint}/models/5"
+
+
+def test_a_version_that_is_not_published_is_passed_over(
+    hub: Hub, civitai: CivitAI, control: Control
+) -> None:
+    hub.civitai.add(5, [Version(52, files=(FULL,)), Version(51, files=(FULL,))])
+    rewrite(hub, lambda model: model["modelVersions"][0].update(status="Draft"))
+    assert civitai.resolve(ref("5"), control).commit == "51"
+
+
+def test_a_file_of_another_version_is_fetched_from_there(
+    hub: Hub, civitai: CivitAI, control: Control
+) -> None:
+    hub.civitai.add(5, [Version(51, files=(FULL,))])
+    rewrite(hub, lambda model: model["modelVersions"][0]["files"][0].update(modelVersionId=49))
+    resolved = civitai.resolve(ref("5"), control)
+    assert civitai.locate(resolved, only(resolved)).url.endswith("/models/49?fileId=11")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"modelVersions": "none"},
+        {"modelVersions": [5]},
+        {"modelVersions": [{"id": 2**31}]},
+        {"modelVersions": [{"id": 51, "files": {}}]},
+        {"modelVersions": [{"id": 51, "files": [None]}]},
+        {"modelVersions": [{"id": 51, "modelId": "x"}]},
+        {"id": "5"},
+    ],
+)
+def test_a_model_of_another_shape_is_an_error(
+    hub: Hub, civitai: CivitAI, control: Control, change: dict[str, object]
+) -> None:
+    hub.civitai.add(5, [Version(51, files=(FULL,))])
+    rewrite(hub, lambda model: model.update(change))
+    with pytest.raises(ProtocolViolation, match="did not answer as CivitAI does"):
+        civitai.resolve(ref("5"), control)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sizeKB": "many"},
+        {"sizeKB": -1},
+        {"sizeKB": 1e300},
+        {"metadata": None, "hashes": None},
+        {"metadata": [], "hashes": "none", "name": None, "type": None},
+    ],
+)
+def test_what_a_file_does_not_tell_is_unknown(
+    hub: Hub, civitai: CivitAI, control: Control, change: dict[str, object]
+) -> None:
+    hub.civitai.add(5, [Version(51, files=(FULL,))])
+    rewrite(hub, lambda model: model["modelVersions"][0]["files"][0].update(change))
+    file = only(civitai.resolve(ref("5"), control))
+    assert file.key == "11"
+    assert (file.size is None) == ("sizeKB" in change)
 
 
 def test_a_model_without_versions_is_gone(hub: Hub, civitai: CivitAI, control: Control) -> None:

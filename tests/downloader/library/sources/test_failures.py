@@ -276,6 +276,18 @@ def test_a_next_page_on_another_host_is_asked_for_at_home(stocked: Hub, client: 
     assert not stocked.requests.of(origin="web")
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_hub_that_gates_its_lists_says_where_to_accept_the_terms(
+    stocked: Hub, client: Client, status: int
+) -> None:
+    refusal = Response(status, {"X-Error-Code": "GatedRepo"})
+    stocked.faults.add(faults.Changed(lambda _: refusal), API)
+    error = failure(stocked, client, "hf")
+    assert isinstance(error, errors.AccessNeeded)
+    assert "is gated" in error.message
+    assert error.visit == f"{stocked.huggingface.endpoint}/author/repo"
+
+
 def test_offline_mode_is_the_operators_word(
     stocked: Hub, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -369,6 +369,13 @@ def test_a_tree_is_read_a_page_at_a_time(hub: Hub, huggingface: HuggingFace) -> 
     assert second.next_cursor is None
 
 
+def test_the_tree_of_a_branch_with_a_slash_is_read(hub: Hub, huggingface: HuggingFace) -> None:
+    hub.huggingface.add("author/repo", {"d/a.json": "{}"}, branches={"x/y": {"d/b.json": "{}"}})
+    page = huggingface.tree("author/repo", "x/y", "d")
+    assert [entry.path for entry in page.entries] == ["d/a.json", "d/b.json"]
+    assert "/tree/x%2Fy/d" in hub.requests[0].target
+
+
 def test_a_folder_that_is_not_there_is_named(hub: Hub, huggingface: HuggingFace) -> None:
     hub.huggingface.add("author/repo", {"a.json": "{}"})
     with pytest.raises(NotFound, match="no 'missing' at 'main'"):

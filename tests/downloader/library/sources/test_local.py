@@ -122,7 +122,7 @@ def test_the_version_changes_when_a_file_does_and_only_then(
 def test_without_an_open_folder_nothing_is_allowed(
     client: Client, root: Path, control: Control
 ) -> None:
-    with pytest.raises(Refused, match="DF_DOWNLOAD_FILE_ROOTS"):
+    with pytest.raises(Refused, match=r"No folder is open .*DF_DOWNLOAD_FILE_ROOTS"):
         LocalFiles(client, {}).resolve(ref(root / "one.safetensors"), control)
 
 
@@ -284,6 +284,7 @@ def test_a_file_that_changed_since_it_was_looked_at_is_refused(
     (root / "one.safetensors").write_bytes(b"other")
     with pytest.raises(Refused, match="has changed"):
         fetch(local, resolved, tmp_path / "parts")
+    assert (tmp_path / "parts" / "0.part").stat().st_size == 0
 
 
 def test_a_file_that_changes_while_it_is_copied_is_refused(

@@ -49,7 +49,8 @@ def start(store: Store) -> Iterator[Start]:
 
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    return process.stdout.readline().strip()
+    line: str = process.stdout.readline()
+    return line.strip()
 
 
 class Noting(Observer):

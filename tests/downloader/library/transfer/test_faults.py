@@ -121,7 +121,7 @@ MENDED = {
     "429 by the RateLimit headers": Case(TooManyRequests(1, how="ratelimit"), again=KIB),
     "429 that does not say": Case(TooManyRequests(how=""), again=KIB),
     "one bit is wrong": Case(FlippedBit(at=700 * KIB), again=SIZE),
-    "the file was replaced for a moment": Case(OtherVersion(OTHER), again=SIZE),
+    "the file was replaced for a moment": Case(OtherVersion(OTHER), again=SIZE + 3 * SEGMENT),
 }
 
 

@@ -1,0 +1,7 @@
+"""Downloads in the admin: a list, a page each, and the form that starts one."""
+
+from __future__ import annotations
+
+from downloader.admin import downloads
+
+__all__ = ["downloads"]

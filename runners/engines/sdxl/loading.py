@@ -1,0 +1,72 @@
+"""From files to a model that is ready to draw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from safetensors import SafetensorError
+
+from runners.engines.base import Say
+from runners.engines.sdxl import folder, parts, placement, single_file
+from runners.engines.sdxl.parts import Parts
+from runners.errors import InvalidModel
+from runners.protocol import EngineSettings, ModelFiles
+
+READERS = {"diffusers": folder.read, "single-file": single_file.read}
+# What torch says of weights that do not fit their model. Its other errors are faults of ours, or of
+# the machine, and are not put on the model.
+MODELS_FAULT = re.compile(r"meta tensor|size mismatch|shape")
+
+
+def load(files: ModelFiles, settings: EngineSettings, device: torch.device, say: Say) -> Parts:
+    """InvalidModel: the files are not a whole SDXL model."""
+    path = Path(files.path)
+    read = READERS.get(files.layout)
+    if read is None:
+        raise InvalidModel(f"A model of the layout {files.layout!r} cannot be drawn with.")
+    with _blaming(path):
+        found = read(path, Path(files.config_path) if files.config_path else None)
+    _check_whole(found.pipe)
+    _tell(found, say)
+    placement.place(found.pipe, settings, device, say)
+    return found
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, LookupError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if isinstance(error, RuntimeError) and not MODELS_FAULT.search(str(error)):
+            raise
+        message = f"{path.name} is no whole SDXL model: {_first_line(error)}"
+        raise InvalidModel(message, reason="incomplete", detail=str(error)) from error
+
+
+def _first_line(error: BaseException) -> str:
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return line[:300]
+
+
+def _check_whole(pipe: StableDiffusionXLPipeline) -> None:
+    """A tensor that no file held stays without values, and only drawing would tell."""
+    for name in placement.PARTS:
+        part = getattr(pipe, name)
+        empty = [key for key, tensor in part.state_dict().items() if tensor.is_meta]
+        if empty:
+            raise InvalidModel(
+                f"{parts.TOLD[name]} is incomplete: {len(empty)} tensors are missing, such as {empty[0]}.",
+                reason="incomplete",
+            )
+
+
+def _tell(found: Parts, say: Say) -> None:
+    prediction = found.trained["prediction_type"]
+    say("info", "model_read", f"Prediction type {prediction}, stored as {found.pipe.unet.dtype}.")

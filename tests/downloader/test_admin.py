@@ -1,0 +1,107 @@
+"""Downloads in the admin, as people with different rights see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from dreamforge_site.accounts.models import User
+from jobs.models import Job
+from tests.downloader.conftest import CHECKPOINT, downloaded
+from tests.hubs import Hub
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/downloader/download/"
+START = f"{LIST}start/"
+HOSTILE = "<script>alert(1)</script>{{7*7}}"
+
+
+def staff(name: str, *groups: str) -> Client:
+    user = User.objects.create_user(name, is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def downloader(db: None) -> Client:
+    return staff("downloader", "downloaders")
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    return staff("viewer", "viewers")
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_a_look_shows_files_sizes_and_the_pinned_commit(
+    downloader: Client, checkpoint: str
+) -> None:
+    page = text(downloader.post(START, {"ref": checkpoint, "_look": "1"}))
+    assert "xl.safetensors" in page
+    assert f"{checkpoint}@" in page
+    assert 'name="_start"' in page
+    assert not Job.objects.exists()
+
+
+def test_after_the_look_the_download_is_started_in_ones_own_name(
+    downloader: Client, checkpoint: str
+) -> None:
+    answer = downloader.post(START, {"ref": checkpoint, "name": "forge", "_start": "1"})
+    job = Job.objects.get()
+    assert answer["Location"] == f"/admin/jobs/job/{job.pk}/change/"
+    assert job.params == {"ref": checkpoint, "name": "forge", "enable": False, "force": False}
+    assert job.owner == User.objects.get(username="downloader")
+
+
+@pytest.mark.parametrize("ref", ["hf:", HOSTILE, "file:/etc/passwd", ""])
+def test_what_is_no_reference_is_told_at_the_field(
+    downloader: Client, models_root: None, ref: str
+) -> None:
+    page = text(downloader.post(START, {"ref": ref, "_start": "1"}))
+    assert HOSTILE not in page
+    assert 'name="_start"' not in page
+    assert not Job.objects.exists()
+
+
+def test_gated_files_name_the_page_to_visit(
+    downloader: Client, hub: Hub, models_root: None
+) -> None:
+    hub.huggingface.add("forge/hidden", {"xl.safetensors": CHECKPOINT}, private=True)
+    page = text(downloader.post(START, {"ref": "hf:forge/hidden", "_look": "1"}))
+    assert "HF_TOKEN" in page
+
+
+def test_a_viewer_sees_downloads_and_no_button(
+    viewer: Client, operator: User, checkpoint: str
+) -> None:
+    downloaded(checkpoint, operator)
+    page = text(viewer.get(LIST))
+    assert "forge/xl" in page
+    assert "Download a model" not in page
+    assert viewer.get(START).status_code == 403
+    assert viewer.post(START, {"ref": checkpoint, "_start": "1"}).status_code == 403
+
+
+def test_a_downloader_has_the_button(downloader: Client) -> None:
+    assert "Download a model" in text(downloader.get(LIST))
+    assert downloader.get(f"{LIST}begin").status_code in (301, 302)
+
+
+def test_a_page_shows_each_file_and_leads_to_model_and_job(
+    viewer: Client, operator: User, checkpoint: str
+) -> None:
+    job = downloaded(checkpoint, operator)
+    page = text(viewer.get(f"{LIST}{job.pk}/change/"))
+    assert "xl.safetensors" in page
+    assert f"/admin/jobs/job/{job.pk}/change/" in page
+    assert f"/admin/registry/model/{job.summary['model_id']}/change/" in page
