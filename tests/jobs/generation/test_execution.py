@@ -1,0 +1,214 @@
+"""Drawing as a worker does it, in real child processes that pretend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.utils import timezone
+from pytest_django import Settings
+
+from jobs import leftovers, submission
+from jobs.generation import keepers, storing
+from jobs.models import Artifact, Event, Job, Leftover
+from registry import catalog
+from registry.models import Model
+from runners import image_files
+from tests.jobs.generation.conftest import asked, draw_next, drawn
+
+pytestmark = pytest.mark.django_db
+
+Fault = Callable[[str], None]
+
+
+def said(job: Job, code: str) -> list[Event]:
+    return list(Event.objects.filter(job=job, code=code).order_by("seq"))
+
+
+def test_five_images_with_five_seeds(model: Model) -> None:
+    job = drawn(count=5)
+    assert (job.status, job.progress) == ("succeeded", 1.0)
+    artifacts = list(Artifact.objects.order_by("item_index"))
+    assert [a.item_index for a in artifacts] == [0, 1, 2, 3, 4]
+    assert len({a.seed for a in artifacts}) == 5
+    assert len({a.sha256 for a in artifacts}) == 5
+    told = [event.payload["seed"] for event in said(job, "seed.assigned")]
+    assert told == [a.seed for a in artifacts]
+
+
+def test_the_same_seed_draws_the_same_picture(model: Model) -> None:
+    first, second = drawn(seed=7), drawn(seed=7)
+    pictures = {a.pixels_sha256 for a in Artifact.objects.filter(job__in=[first, second])}
+    assert len(pictures) == 1
+
+
+def test_a_seed_of_several_images_is_not_used_and_the_log_says_so(model: Model) -> None:
+    job = drawn(seed=7, count=2)
+    assert 7 not in Artifact.objects.values_list("seed", flat=True)
+    assert len(said(job, "seed.ignored")) == 1
+
+
+def test_counting_up_makes_a_batch_that_can_be_made_again(model: Model) -> None:
+    drawn(seed=7, count=3, seed_strategy="increment")
+    assert list(Artifact.objects.order_by("item_index").values_list("seed", flat=True)) == [7, 8, 9]
+
+
+@pytest.mark.parametrize("format", ["png", "jpg"])
+def test_the_file_says_what_made_it(model: Model, format: str) -> None:
+    job = drawn(seed=7, format=format, prompt="Größe 🎉", negative_prompt="dark")
+    artifact = Artifact.objects.get()
+    with default_storage.open(artifact.s3_key) as file:
+        record = image_files.read(file.read()).record
+    assert record is not None
+    wanted = {"prompt": "Größe 🎉", "negative_prompt": "dark", "seed": 7, "steps": 2}
+    assert wanted.items() <= record.items()
+    assert record["job_id"] == str(job.pk)
+    assert (record["model_name"], record["checkpoint_hash"]) == ("forge", model.checkpoint_hash)
+
+
+def test_a_file_can_keep_silent(model: Model) -> None:
+    drawn(embed_metadata=False)
+    with default_storage.open(Artifact.objects.get().s3_key) as file:
+        found = image_files.read(file.read())
+    assert (found.record, found.parameters) == (None, None)
+
+
+def test_the_key_is_in_the_contracts_form(model: Model) -> None:
+    job = drawn(seed=7)
+    key = Artifact.objects.get().s3_key
+    assert key.startswith(f"dreamforge/service/jobs/{job.pk}/generate/")
+    assert key.endswith("_0_64x64_7.png")
+
+
+def test_progress_goes_through_the_stages_and_never_back(model: Model) -> None:
+    job = drawn(count=2)
+    overall = [event.payload["overall"] for event in said(job, "progress")]
+    assert overall == sorted(overall)
+    assert overall[-1] == 1.0
+    assert {event.payload["stage"] for event in said(job, "progress")} <= {
+        "load",
+        "sampling",
+        "finalize",
+    }
+
+
+def test_the_second_job_of_a_model_finds_it_warm(model: Model) -> None:
+    drawn()
+    pid = keepers.of("0").child_pid
+    assert keepers.warm("0") == (model.pk,)
+    drawn()
+    assert keepers.of("0").child_pid == pid
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("raise", "provider_error"),
+        ("segv", "provider_error"),
+        ("kill", "provider_error"),
+        ("nan", "provider_error"),
+        ("host-oom", "oom"),
+    ],
+)
+def test_a_fault_fails_the_job_and_the_next_is_drawn(
+    model: Model, fault: Fault, what: str, code: str
+) -> None:
+    fault(f"{what}@step:2")
+    job = drawn()
+    assert (job.status, job.error_code) == ("failed", code)
+    fault("")
+    assert drawn().status == "succeeded"
+
+
+def test_an_image_that_takes_too_long_ends_the_job(
+    model: Model, fault: Fault, settings: Settings
+) -> None:
+    settings.ITEM_TIMEOUT_S = 0.5
+    fault("hang@step:2")
+    job = drawn()
+    assert (job.status, job.error_code) == ("failed", "timeout")
+
+
+def test_finished_images_stay_and_a_new_run_makes_only_the_others(
+    model: Model, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage goes away after two images, comes back, and the job is tried again."""
+    put, count = storing._put, []
+
+    def fail_third(*arguments: object) -> None:
+        count.append(1)
+        if len(count) == 3:
+            raise storing.AttemptFailed("storage_error", "away", transient=True)
+        put(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(storing, "_put", fail_third)
+    submission.submit("generate", asked(count=4), None)
+    job = draw_next()
+    assert (job.status, Artifact.objects.count()) == ("queued", 2)
+    kept = set(Artifact.objects.values_list("pk", "sha256"))
+    Job.objects.update(available_at=job.created_at)
+    job = draw_next()
+    assert (job.status, job.attempts) == ("succeeded", 2)
+    assert kept < set(Artifact.objects.values_list("pk", "sha256"))
+    assert list(Artifact.objects.order_by("item_index").values_list("item_index", flat=True)) == [
+        0,
+        1,
+        2,
+        3,
+    ]
+
+
+def test_a_file_whose_row_never_came_is_found_and_removed(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.run.Run.artifact", _die)
+    drawn()
+    (expected,) = Leftover.objects.all()
+    assert default_storage.exists(expected.s3_key)
+    assert leftovers.clear() == 0
+    Leftover.objects.update(since=timezone.now() - timedelta(seconds=1))
+    assert leftovers.clear() == 1
+    assert not default_storage.exists(expected.s3_key)
+
+
+def _die(*_: object) -> None:
+    raise RuntimeError("the worker is gone before the row is written")
+
+
+def test_a_stored_image_leaves_nothing_to_clear(model: Model) -> None:
+    drawn()
+    assert not Leftover.objects.exists()
+
+
+def test_a_storage_that_comes_back_costs_a_moment(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, tries = FileSystemStorage._save, []
+
+    def fail_once(storage: FileSystemStorage, name: str, content: File[Any]) -> str:
+        tries.append(name)
+        if len(tries) == 1:
+            raise OSError("away")
+        return save(storage, name, content)
+
+    monkeypatch.setattr(storing, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(FileSystemStorage, "_save", fail_once)
+    assert drawn().status == "succeeded"
+    assert len(tries) == 2
+
+
+def test_a_model_that_went_away_fails_the_job_that_waited(model: Model) -> None:
+    submission.submit("generate", asked(), None)
+    catalog.disable(model.pk)
+    job = draw_next()
+    assert (job.status, job.error_code) == ("failed", "invalid_model")
+
+
+def test_no_picture_stays_in_the_working_folder(model: Model, settings: Settings) -> None:
+    drawn(count=2)
+    assert list(Path(settings.RUN_DIR, "images").iterdir()) == []
