@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from jobs import leftovers, submission
+from jobs.errors import AttemptFailed
 from jobs.generation import keepers, storing
 from jobs.models import Artifact, Event, Job, Leftover
 from registry import catalog
@@ -143,7 +144,7 @@ def test_finished_images_stay_and_a_new_run_makes_only_the_others(
     def fail_third(*arguments: object) -> None:
         count.append(1)
         if len(count) == 3:
-            raise storing.AttemptFailed("storage_error", "away", transient=True)
+            raise AttemptFailed("storage_error", "away", transient=True)
         put(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(storing, "_put", fail_third)
@@ -188,13 +189,14 @@ def test_a_stored_image_leaves_nothing_to_clear(model: Model) -> None:
 def test_a_storage_that_comes_back_costs_a_moment(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, tries = FileSystemStorage._save, []
+    save: Any = FileSystemStorage._save  # type: ignore[attr-defined]  # the stubs leave it out
+    tries = []
 
     def fail_once(storage: FileSystemStorage, name: str, content: File[Any]) -> str:
         tries.append(name)
         if len(tries) == 1:
             raise OSError("away")
-        return save(storage, name, content)
+        return str(save(storage, name, content))
 
     monkeypatch.setattr(storing, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(FileSystemStorage, "_save", fail_once)
