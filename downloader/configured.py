@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from downloader.library.safety import Policy
 from downloader.library.sources import registered
 from downloader.library.sources.base import RemoteFile, Resolved, Source
 from downloader.library.store import Store
-from downloader.library.transfer import Engine, TransferOptions
+from downloader.library.transfer import Bucket, Engine, TransferOptions
 from downloader.library.watch import Control
 
 
@@ -60,7 +61,13 @@ def tools(connections: int | None = None) -> Tools:
         connections=connections or settings.DOWNLOAD_CONCURRENCY,
         max_rate=settings.DOWNLOAD_MAX_RATE,
     )
-    return Tools(client, Engine(client, options), store())
+    return Tools(client, Engine(client, options, _bucket(options.max_rate)), store())
+
+
+@cache
+def _bucket(rate: int) -> Bucket:
+    """One for all downloads of this process: the cap is theirs together."""
+    return Bucket(rate)
 
 
 def parse(text: str) -> refs.Ref:

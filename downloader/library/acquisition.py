@@ -275,7 +275,7 @@ class _Announcing(Engine):
 
 
 def _announcing(engine: Engine, announce: Callable[[str, Fetched], None]) -> Engine:
-    made = _Announcing(engine.client, engine.options)
+    made = _Announcing(engine.client, engine.options, engine.bucket)
     made.bucket = engine.bucket  # one cap for all
     made.announce = announce
     return made

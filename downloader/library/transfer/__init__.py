@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from downloader.library.transfer.engine import Engine
 from downloader.library.transfer.options import Fetched, Target, TransferOptions
+from downloader.library.transfer.pace import Bucket
 
-__all__ = ["Engine", "Fetched", "Target", "TransferOptions"]
+__all__ = ["Bucket", "Engine", "Fetched", "Target", "TransferOptions"]

@@ -36,12 +36,18 @@ class Leave(Exception):
 
 
 class Engine:
-    """May be used by several threads; a bandwidth cap holds for all of them together."""
+    """May be used by several threads; a bandwidth cap holds for all of them together, and for all
+    engines that are given the same bucket."""
 
-    def __init__(self, client: Client, options: TransferOptions | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        options: TransferOptions | None = None,
+        bucket: Bucket | None = None,
+    ) -> None:
         self.client = client
         self.options = options or TransferOptions()
-        self.bucket = Bucket(self.options.max_rate)
+        self.bucket = bucket or Bucket(self.options.max_rate)
 
     def fetch(
         self,
