@@ -9,7 +9,7 @@ from django.db.models import Count
 
 from downloader.kinds import TYPES
 from downloader.library.watch import FileState
-from downloader.models import Download
+from downloader.models import Download, DownloadFile
 from jobs import logbook
 from jobs.logbook import Wanted
 from jobs.models import Job, JobQuerySet
@@ -53,8 +53,8 @@ def detail(job: Job) -> dict[str, Any]:
 
 def counts(job: Job) -> dict[str, int]:
     """Of its files by state, every state named."""
-    rows = job.download.files.values_list("status").annotate(n=Count("id")).order_by()
-    found = dict(rows) if hasattr(job, "download") else {}
+    files = DownloadFile.objects.filter(download_id=job.pk)  # none before it has resolved, or ever
+    found = dict(files.values_list("status").annotate(n=Count("id")).order_by())
     return {state.value: found.get(state.value, 0) for state in FileState}
 
 

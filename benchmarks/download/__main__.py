@@ -19,7 +19,7 @@ from benchmarks.download.cases import CASES, Case, prepare
 from benchmarks.download.contestants import CONTESTANTS, OURS, Contestant
 from benchmarks.download.runs import Run
 
-COLUMNS = ("contestant", "seconds", "of ours", "fetched / size", "peak RSS, MB")
+COLUMNS = ("contestant", "seconds", "ours / theirs", "fetched / size", "peak RSS, MB")
 
 
 def main() -> int:

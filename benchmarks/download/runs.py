@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.download.cases import MIB, Case, Content
 from benchmarks.download.contestants import Contestant, Job
@@ -50,8 +51,8 @@ class Servers:
 
     def sent(self, from_hub: bool) -> int:
         if from_hub:
-            return sum(entry["sent"] for entry in json.loads(_get(f"{self._door}/requests")))
-        return int(_get(f"{self.files}/sent"))
+            return sum(entry["sent"] for entry in json.loads(_ask(f"{self._door}/requests")))
+        return int(_ask(f"{self.files}/sent"))
 
     def _start_hub(self, content: Content) -> None:
         fill = "benchmarks.download.hub_client:fill"
@@ -64,8 +65,7 @@ class Servers:
             self._fault({"fault": "Latency", "seconds": self._case.latency_s})
 
     def _fault(self, fault: dict[str, object]) -> None:
-        request = urllib.request.Request(f"{self._door}/faults", json.dumps(fault).encode())
-        urllib.request.urlopen(request).close()
+        _ask(f"{self._door}/faults", json.dumps(fault).encode())
 
     def _start(self, module: str, *arguments: object) -> str:
         process = subprocess.Popen(
@@ -89,8 +89,8 @@ def serving(case: Case, content: Content, *, with_hub: bool) -> Iterator[Servers
 
 
 def once(contestant: Contestant, case: Case, content: Content, servers: Servers, root: Path) -> Run:
-    """Into an empty folder, behind a write of as many bytes: memory that a virtual machine gave back
-    is slow to get again, and everybody shall find the same."""
+    """Into an empty folder, behind a write of as many bytes: memory that a virtual machine gave
+    back is slow to get again, and everybody shall find the same."""
     folder = root / "target"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(root / "hf-home", ignore_errors=True)
@@ -140,9 +140,11 @@ def _warm(path: Path, size: int) -> None:
         for _ in range(size // MIB):
             file.write(data)
     path.unlink()
+    os.sync()
 
 
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url) as response:
-        data: bytes = response.read()
-    return data
+def _ask(url: str, body: bytes | None = None) -> bytes:
+    address = urlsplit(url)
+    with closing(HTTPConnection(address.netloc)) as connection:
+        connection.request("GET" if body is None else "POST", address.path, body)
+        return connection.getresponse().read()

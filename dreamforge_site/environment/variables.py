@@ -344,9 +344,9 @@ class Environment(BaseSettings):
     )
 
     download_concurrency: int = downloads(
-        16,
+        32,
         takes="a number from 1 to 64",
-        does="Connections one download may open.",
+        does="Connections one download may open; as many as help are used.",
         ge=1,
         le=64,
     )

@@ -48,11 +48,12 @@ class Claim:
         with self._writing:
             with self._wanted:
                 count = (len(self._blobs), len(self._staged))
-                sign = Sign.of(self.token, blobs=sorted(self._blobs), staged=sorted(self._staged))
-            if count != self._written:
-                with self._guard():
-                    self._write(sign)
-                self._written = count
+                if count == self._written:
+                    return
+                lists = {"blobs": sorted(self._blobs), "staged": sorted(self._staged)}
+            with self._guard():
+                self._write(Sign.of(self.token, **lists))
+            self._written = count
 
     def build_name(self) -> str:
         """Of a directory in the staging area that is debris as soon as this claim is over."""

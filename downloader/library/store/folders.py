@@ -21,18 +21,22 @@ READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a planted F
 
 
 class Folder:
-    """`path` is for messages only."""
+    """`where` is for messages only."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, descriptor: int, where: str) -> None:
         self.descriptor = descriptor
-        self.path = path
+        self.where = where
+
+    @property
+    def path(self) -> Path:
+        return Path(self.where)
 
     @classmethod
     def at(cls, path: Path, *, create: bool = False) -> Folder:
         """The directory itself may be reached through links."""
         if create:
             path.mkdir(mode=durability.FOLDER_MODE, parents=True, exist_ok=True)
-        return cls(os.open(path, OPEN), path)
+        return cls(os.open(path, OPEN), str(path))
 
     def __enter__(self) -> Folder:
         return self
@@ -48,7 +52,7 @@ class Folder:
     def sub(self, *names: str, create: bool = False) -> Folder:
         """The directory below, each step opened without following a link. A directory made here
         is durable before anything is put into it."""
-        here = Folder(os.dup(self.descriptor), self.path)
+        here = Folder(os.dup(self.descriptor), self.where)
         for name in names:
             with here:
                 below = here._step(name, create)
@@ -65,7 +69,7 @@ class Folder:
                 durability.make_folder(self.descriptor, name)
             durability.sync(self.descriptor)
             opened = self._open_folder(name)
-        return Folder(opened, self.path / name)
+        return Folder(opened, f"{self.where}/{name}")
 
     def _open_folder(self, name: str) -> int:
         return os.open(name, OPEN | os.O_NOFOLLOW, dir_fd=self.descriptor)

@@ -60,7 +60,7 @@ class Layout:
             yield folder
 
     def blob(self, sha256: str) -> Path:
-        return self.root.joinpath(*blob_parts(sha256))
+        return Path("/".join((str(self.root), *blob_parts(sha256))))
 
 
 def blob_parts(sha256: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from downloader.library.transfer.download import Download
+from downloader.library.transfer.download import Download, Mode
 from downloader.library.transfer.pace import Governor
 from downloader.library.transfer.segments import Claim
 from downloader.library.transfer.small import Small
@@ -95,7 +95,7 @@ class Agenda:
         return None
 
     def _begin(self) -> Download | None:
-        if not self._large or any(download.probing for download in self.open):
+        if not self._large or any(download.mode is Mode.PROBING for download in self.open):
             return None
         download = self._large.popleft()
         self.open.append(download)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 
 from blake3 import blake3
 
 from downloader.library.checksums import Computed, Hashing, Trust, judge
-from downloader.library.errors import ProtocolViolation
 from downloader.library.sources.base import RemoteFile
 from downloader.library.transfer.answers import Given, Validator
 from downloader.library.transfer.blocks import Block
@@ -25,14 +25,10 @@ from downloader.library.transfer.front import Front
 from downloader.library.transfer.ledger import Identity, Ledger, Recorded
 from downloader.library.transfer.options import Fetched, Target, TransferOptions
 from downloader.library.transfer.part import Part
-from downloader.library.transfer.restarts import Trouble
+from downloader.library.transfer.restarts import Restart, Starts, Trouble
 from downloader.library.transfer.routes import Locate, Routes
 from downloader.library.transfer.segments import Claim, Segments
 from downloader.library.watch import Observer
-
-_MOST_CHANGES = 2  # then one connection only: a single answer cannot be of two versions
-_MOST_STARTS = 8
-_SLOW_S = 1.0  # a claim that needs longer is shared with an idle connection
 
 
 class Mode(Enum):
@@ -42,9 +38,13 @@ class Mode(Enum):
 
 
 @dataclass(frozen=True)
-class Restart:
-    reason: str
-    single: bool
+class Hooks:
+    """How a file reaches the transfer it belongs to. None is called with the file's lock held, but
+    for `spawn`."""
+
+    spawn: Callable[[Callable[[], None]], None]  # a thread
+    wake: Callable[[], None]  # there may be something to do
+    finished: Callable[[Fetched], None]
 
 
 class Download:
@@ -63,37 +63,35 @@ class Download:
         self.routes = Routes(file, locate)
         self.proven = file.digest is not None and file.digest.strong
         self.changed = threading.Condition()
-        self.single_trouble = Trouble(path, options.attempts, options.max_wait_s)
-        self.furthest = 0
-        self.have = 0
-        self.received = 0
+        self.segments = Segments(file.size, options.piece_bytes)
         self.mode = Mode.PROBING
         self.validator: Validator | None = None
         self.file_name: str | None = None
-        self.finished = False
+        self.have = 0  # bytes here
+        self.received = 0  # bytes from the network
+        self.furthest = 0
+        self.single_trouble = Trouble(path, options.attempts, options.max_wait_s)
         self._options = options
         self._observer = observer
+        self._starts = Starts(path)
+        self._hooks: Hooks | None = None  # from `begin` on
         self._users = 0
-        self._starts = 0
-        self._changes = 0
-        self._single_from_now = False
+        self._identified = False  # the ledger says which bytes these are
         self._mended = False  # in parts or in two runs: worth a second try when the digest is wrong
         self._restart: Restart | None = None
-        self._shut = False
-        self._begun = False
-        self._closed = False
-        self._identified = False
-        self.segments = Segments(file.size, options.piece_bytes)
+        self._finished = self._shut = False
+        self._opened = ExitStack()
 
     # Begin
 
-    def begin(self, spawn: Callable[[Callable[[], None]], None], wake: Callable[[], None]) -> None:
+    def begin(self, hooks: Hooks) -> None:
         """Open what is there, believe what can be checked, and let the front follow."""
-        self._spawn, self._wake = spawn, wake
         self.part = Part(self.target.part)
+        self._opened.callback(self.part.close)
         self.ledger = Ledger(self.target.ledger)
+        self._opened.callback(self.ledger.close)
         recorded = self.ledger.load()
-        if recorded is not None and self._is_ours(recorded.identity):
+        if recorded is not None and recorded.identity.fits(self.file, self._options.piece_bytes):
             self._take_up(recorded)
         else:
             self.part.empty()
@@ -101,50 +99,35 @@ class Download:
         if self.segments.size is not None:
             self.part.reserve(self.segments.size)
         with self.changed:
+            self._hooks = hooks
             self._follow(recorded)
-            self._begun = True
-        wake()
-
-    def _is_ours(self, identity: Identity) -> bool:
-        digest = str(self.file.digest) if self.file.digest else None
-        return (
-            identity.piece_bytes == self._options.piece_bytes
-            and identity.size is not None
-            and self.file.size in (None, identity.size)
-            and identity.digest == digest
-            and (self.proven or bool(identity.etag and identity.origin))
-        )
+        hooks.wake()
 
     def _take_up(self, recorded: Recorded) -> None:
         identity = recorded.identity
         self.segments = Segments(identity.size, identity.piece_bytes)
         self.have = self.segments.recorded(recorded.pieces)
         self.file_name = identity.file_name
-        if identity.etag and identity.origin:
-            self.validator = Validator(identity.etag, identity.origin)
+        self.validator = identity.validator
         self._identified = self._mended = True
         self.mode = Mode.RANGES
-        if self.have:
-            self._observer.say(
-                "resume",
-                f"{self.path}: {self.have} bytes are here.",
-                path=self.path,
-                bytes=self.have,
-            )
+        self._say("resume", f"{self.path}: {self.have} bytes are here.", bytes=self.have)
 
     def _follow(self, recorded: Recorded | None) -> None:
+        """With the lock held."""
         digest = self.file.digest
         hashing = Hashing(self.segments.size, [digest.algorithm] if digest else [])
         self.front = Front(self, hashing, recorded.pieces if recorded else {})
         self._users += 1
-        self._spawn(self._hash)
+        if self._hooks:
+            self._hooks.spawn(self._hash)
 
     # For the threads that fetch
 
     def claim(self, most_bytes: int, now: float) -> Claim | None:
         """Something to fetch; `leave` when done with it."""
         with self.changed:
-            if self.interrupted or self.finished or not self._begun:
+            if self.interrupted or self._finished or self._hooks is None:
                 return None
             if self.mode is not Mode.RANGES and self.segments.claims:
                 return None
@@ -157,15 +140,11 @@ class Download:
         with self.changed:
             if self.interrupted or self.mode is not Mode.RANGES:
                 return None
-            slow = [claim for claim in self.segments.claims if _left_s(claim, now) > _SLOW_S]
-            if not slow:
-                return None
-            slowest = max(slow, key=lambda claim: _left_s(claim, now))
-            return self._entered(self.segments.split(slowest, now))
+            slowest = self.segments.slowest(now)
+            return self._entered(self.segments.split(slowest, now)) if slowest else None
 
     def _entered(self, claim: Claim | None) -> Claim | None:
-        if claim is not None:
-            self._users += 1
+        self._users += claim is not None
         return claim
 
     @property
@@ -174,21 +153,14 @@ class Download:
         return self._restart is not None or self._shut
 
     @property
-    def probing(self) -> bool:
-        return self.mode is Mode.PROBING
-
-    @property
     def asks_for_ranges(self) -> bool:
         """Not before it is certain that two answers can be told apart."""
-        if self.mode is Mode.SINGLE:
-            return False
-        return self.proven or self.validator is not None
+        return self.mode is not Mode.SINGLE and (self.proven or self.validator is not None)
 
     def settle(self, claim: Claim, given: Given, file_name: str | None) -> None:
-        """The first good answer says how this file can be fetched."""
+        """A good answer; the first one says how this file can be fetched."""
         with self.changed:
-            if self.validator is None:
-                self.validator = given.validator
+            self.validator = self.validator or given.validator
             self.file_name = file_name or self.file_name
             if given.size is not None and self.segments.size is None:
                 self.segments.learn_size(given.size, claim, self._options.segment_bytes)
@@ -210,14 +182,13 @@ class Download:
         return Mode.RANGES if tellable and offered else Mode.SINGLE
 
     def _identify(self) -> None:
-        known = self.validator
         self.ledger.begin(
             Identity(
                 size=self.segments.size,
                 piece_bytes=self.segments.piece_bytes,
                 digest=str(self.file.digest) if self.file.digest else None,
-                etag=known.etag if known else None,
-                origin=known.origin if known else None,
+                etag=self.validator.etag if self.validator else None,
+                origin=self.validator.origin if self.validator else None,
                 file_name=self.file_name,
             )
         )
@@ -245,12 +216,12 @@ class Download:
     def end_stream(self, claim: Claim) -> None:
         """A body of unknown length ended, as it should, at `claim.at`."""
         segments = self.segments
-        begun = claim.at % segments.piece_bytes
+        index, begun = divmod(claim.at, segments.piece_bytes)
         with self.changed:
             segments.end_stream(claim)
             if begun:
-                self.ledger.append(claim.at // segments.piece_bytes, claim.hasher.digest())
-                segments.finish(claim.at // segments.piece_bytes)
+                self.ledger.append(index, claim.hasher.digest())
+                segments.finish(index)
             self.changed.notify_all()
 
     def leave(self, claim: Claim) -> None:
@@ -264,9 +235,7 @@ class Download:
         """A piece of an earlier run is not what it was."""
         with self.changed:
             self.have -= self.segments.damaged(index)
-        self._observer.say(
-            "retry", f"{self.path}: a damaged piece is fetched again.", path=self.path
-        )
+        self._say("retry", f"{self.path}: a damaged piece is fetched again.")
         self._wake()
 
     def _hash(self) -> None:
@@ -284,33 +253,30 @@ class Download:
             self.ask_restart("the bytes do not have the digest the source names", single=True)
             return
         with self.changed:
-            self.finished = True
-        self.on_finished(
-            Fetched(
-                part=self.target.part,
-                computed=computed,
-                received=self.received,
-                file_name=self.file_name,
-                etag=self.validator.etag if self.validator else None,
-            )
+            self._finished = True
+        fetched = Fetched(
+            part=self.target.part,
+            computed=computed,
+            received=self.received,
+            file_name=self.file_name,
+            etag=self.validator.etag if self.validator else None,
         )
+        if self._hooks:
+            self._hooks.finished(fetched)
 
-    on_finished: Callable[[Fetched], None]
-
-    # Starting again
+    # Starting again, and ending
 
     def ask_restart(self, reason: str, *, single: bool = False) -> None:
         """Begin this file again, once everybody has left it."""
         with self.changed:
-            if self._restart is None:
-                self._restart = Restart(reason, single)
+            self._restart = self._restart or Restart(reason, single)
             self.front.stop()
 
     def shut(self) -> None:
-        """The transfer is over, with this file or without it."""
+        """The transfer is over, with this file or without it. Whoever leaves last closes it."""
         with self.changed:
             self._shut = True
-            if hasattr(self, "front"):
+            if self._hooks is not None:
                 self.front.stop()
             self._users += 1
         self._left()
@@ -325,7 +291,7 @@ class Download:
         if restart is not None:
             self._begin_again(restart)
         elif self._shut:
-            self._close()
+            self._opened.close()
 
     def _begin_again(self, restart: Restart) -> None:
         try:
@@ -339,22 +305,11 @@ class Download:
 
     def _start_over(self, restart: Restart) -> None:
         """Nobody else is here, and nobody comes in before `_restart` is None again."""
-        self._starts += 1
-        self._changes += not restart.single
-        if self._starts > _MOST_STARTS:
-            raise ProtocolViolation(
-                f"{self.path!r} was started {self._starts} times and never came whole: "
-                f"{restart.reason}.",
-                details={"path": self.path},
-            )
-        self._observer.say(
-            "restart", f"{self.path} starts again: {restart.reason}.", path=self.path
-        )
+        self.mode = Mode.SINGLE if self._starts.again(restart) else Mode.PROBING
+        self._say("restart", f"{self.path} starts again: {restart.reason}.")
         self.part.empty()
         if self.file.size is not None:
             self.part.reserve(self.file.size)
-        self._single_from_now |= restart.single or self._changes > _MOST_CHANGES
-        self.mode = Mode.SINGLE if self._single_from_now else Mode.PROBING
         self.segments = Segments(self.file.size, self._options.piece_bytes)
         self.have = 0
         self.validator = None
@@ -363,19 +318,9 @@ class Download:
             self._restart = None
             self._follow(None)
 
-    def _close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        if hasattr(self, "ledger"):
-            self.ledger.close()
-        if hasattr(self, "part"):
-            self.part.close()
+    def _wake(self) -> None:
+        if self._hooks:
+            self._hooks.wake()
 
-
-def _left_s(claim: Claim, now: float) -> float:
-    """How long it will need at the pace it has shown; 0 when that cannot be said yet."""
-    spent, done = now - claim.began, claim.at - claim.start
-    if spent < _SLOW_S:
-        return 0.0
-    return (claim.end - claim.at) * spent / max(done, 1)
+    def _say(self, code: str, message: str, **facts: object) -> None:
+        self._observer.say(code, message, path=self.path, **facts)

@@ -14,7 +14,7 @@ from downloader.library.transfer import reading, small
 from downloader.library.transfer.agenda import Agenda
 from downloader.library.transfer.answers import Busy
 from downloader.library.transfer.blocks import Blocks
-from downloader.library.transfer.download import Download
+from downloader.library.transfer.download import Download, Hooks
 from downloader.library.transfer.options import Fetched, Target, TransferOptions
 from downloader.library.transfer.pace import Bucket, Governor
 from downloader.library.transfer.routes import Locate
@@ -201,8 +201,13 @@ class _Run:
             self._announce(task.path, FileState.DOWNLOADING, 0, task.file.size, 0)
             self._complete(task.path, small.fetch(self, task))
         elif isinstance(task, Download):
-            task.on_finished = lambda fetched: self._large_complete(task, fetched)
-            task.begin(self._follow, self._agenda.wake)
+            task.begin(
+                Hooks(
+                    spawn=self._follow,
+                    wake=self._agenda.wake,
+                    finished=lambda fetched: self._large_complete(task, fetched),
+                )
+            )
         else:
             reading.fetch_claim(self, *task)
 

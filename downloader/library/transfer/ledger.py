@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from downloader.library.sources.base import RemoteFile
+from downloader.library.transfer.answers import Validator
 from downloader.library.transfer.part import open_plain, translated
 
 _FORMAT = "dreamforge-ledger-1"
@@ -32,6 +34,22 @@ class Identity:
     etag: str | None = None  # strong
     origin: str | None = None  # who gave the etag
     file_name: str | None = None
+
+    def fits(self, file: RemoteFile, piece_bytes: int) -> bool:
+        """Whether a part with these bytes may be taken up for `file`: the source names the same
+        digest, or there is an ETag to ask with."""
+        digest = file.digest
+        return (
+            self.piece_bytes == piece_bytes
+            and self.size is not None
+            and file.size in (None, self.size)
+            and self.digest == (str(digest) if digest else None)
+            and ((digest is not None and digest.strong) or self.validator is not None)
+        )
+
+    @property
+    def validator(self) -> Validator | None:
+        return Validator(self.etag, self.origin) if self.etag and self.origin else None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from downloader.library.errors import (
     AccessNeeded,
     DownloadError,
@@ -15,6 +17,37 @@ from downloader.library.transfer.answers import Busy, Expired, RangeIgnored
 
 PROGRESS = 64 * 1024  # fewer bytes than these do not count: a server that drips and breaks goes on
 MOST_RELOCATIONS = 3
+MOST_STARTS = 8
+MOST_CHANGES = 2
+
+
+@dataclass(frozen=True)
+class Restart:
+    reason: str
+    single: bool  # on one connection from now on
+
+
+class Starts:
+    """How often a file has begun again."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._count = 0
+        self._changes = 0
+        self._single = False
+
+    def again(self, restart: Restart) -> bool:
+        """Whether one connection has to do it: two versions cannot be in a single answer."""
+        self._count += 1
+        if self._count > MOST_STARTS:
+            raise ProtocolViolation(
+                f"{self._path!r} was started {self._count} times and never came whole: "
+                f"{restart.reason}.",
+                details={"path": self._path},
+            )
+        self._changes += not restart.single
+        self._single = self._single or restart.single or self._changes > MOST_CHANGES
+        return self._single
 
 
 class Trouble:

@@ -8,6 +8,7 @@ from typing import Any
 
 MISSING, TAKEN, DONE, RECORDED = range(4)  # RECORDED: an earlier run says so; to be checked
 ENDLESS = 1 << 62
+_SOON_S = 1.0
 
 
 @dataclass(eq=False)
@@ -20,6 +21,13 @@ class Claim:
     at: int
     began: float = 0.0
     hasher: Any = None  # of the piece that is being received
+
+    def left_s(self, now: float) -> float:
+        """How long it will need at the pace it has shown; 0 when that cannot be said yet."""
+        spent = now - self.began
+        if spent < _SOON_S:
+            return 0.0
+        return (self.end - self.at) * spent / max(self.at - self.start, 1)
 
 
 class Segments:
@@ -83,6 +91,11 @@ class Segments:
     def end_stream(self, claim: Claim) -> None:
         """It ended at `claim.at`: that is the size."""
         self.size = claim.end = claim.at
+
+    def slowest(self, now: float) -> Claim | None:
+        """The claim that will need longest, when that is long."""
+        claims = sorted(self.claims, key=lambda claim: claim.left_s(now))
+        return claims[-1] if claims and claims[-1].left_s(now) > _SOON_S else None
 
     def split(self, claim: Claim, now: float) -> Claim | None:
         """The second half of what `claim` has not begun, for another connection."""

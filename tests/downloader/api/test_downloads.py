@@ -107,6 +107,15 @@ def test_a_waiting_download_has_no_bytes_yet(api: APIClient, checkpoint: str) ->
     assert (shown["status"], shown["bytes_done"], shown["bytes_total"]) == ("queued", 0, None)
 
 
+def test_what_has_no_bytes_is_shown_too(api: APIClient, checkpoint: str) -> None:
+    waiting = start(api, checkpoint).json()["download_id"]
+    verification = api.post("/v1/models:verify", {}, format="json").json()["download_id"]
+    shown = [api.get(f"/v1/downloads/{id_}") for id_ in (waiting, verification)]
+    assert [answer.status_code for answer in shown] == [200, 200]
+    assert [answer.json()["kind"] for answer in shown] == ["download", "verify"]
+    assert {sum(answer.json()["files"].values()) for answer in shown} == {0}
+
+
 def test_the_files_of_a_download_are_listed_page_by_page(
     api: APIClient, operator: User, checkpoint: str
 ) -> None:

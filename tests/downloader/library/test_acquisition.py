@@ -131,7 +131,7 @@ def test_a_hint_that_lies_is_not_believed(store: Store) -> None:
     """Another descriptor claims that some blob has our digest."""
     lying = store.root / "lora/liar@1"
     lying.mkdir(parents=True)
-    wrong = keep(store, b"something else")
+    wrong = keep(store, b'{"a": 0}')
     announced = digest_of(FILES["config.json"], "git-sha1")
     entry = f'{{"sha256": "{wrong}", "trust": "verified", "source_digest": "{announced}"}}'
     (lying / "model.json").write_text(f'{{"files_json": [{entry}]}}')

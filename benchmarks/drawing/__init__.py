@@ -1,0 +1,1 @@
+"""What drawing costs: `python -m benchmarks.drawing`, and with `--full` on a GPU."""
