@@ -25,6 +25,11 @@ run: ## Start the whole service; PORT=, DF_DATA_DIR= and every DF_ variable are 
 	@deploy/scripts/venv.sh $(SETS)
 	@exec $(MANAGE) dreamforge
 
+.PHONY: demo
+demo: ## From a download to an image, without an internet; ONCE=1 ends by itself, PORT=, DF_DATA_DIR=
+	@deploy/scripts/venv.sh service
+	@exec .venv/bin/python -m deploy.demo $(if $(ONCE),--once)
+
 .PHONY: test
 test: develop services ## Everything: format, lint, types, documents, tests on both databases
 	@deploy/scripts/gates.sh

@@ -39,8 +39,8 @@ def record(descriptor: Descriptor, *, enable: bool | None = None, by: Any = None
     """Write down what was installed, by (kind, name, version).
 
     The same bytes once more change nothing: the id and an operator's word on them stay. `enable` is
-    taken for a model that was not installed, or on which nobody has said a word; None leaves it as
-    it is, a new one disabled. Files that nobody answers for disable a model, whatever was asked.
+    taken for a model that could not be used before, or on which nobody has said a word; None leaves
+    it as it is, a new one disabled. Files that nobody answers for disable it, whatever was asked.
     """
     descriptor = descriptor.checked()
     facts = _facts(descriptor)
@@ -51,7 +51,7 @@ def record(descriptor: Descriptor, *, enable: bool | None = None, by: Any = None
             version=descriptor.version,
             defaults={"id": _free_id(descriptor.id), **facts},
         )
-        unsaid = is_new or not model.installed or model.switched_at is None
+        unsaid = is_new or model.switched_at is None or not (model.installed and model.trusted)
         changes = {} if _same_bytes(model, facts) else facts
         if enable is not None and unsaid:
             changes = {**changes, **_switched(model, enable)}

@@ -96,6 +96,11 @@ class Model(models.Model):
         return f"{self.name} {self.version}"
 
     @property
+    def trusted(self) -> bool:
+        """Whether somebody answers for each of its files."""
+        return self.trust in TRUSTED
+
+    @property
     def folder(self) -> Path:
         """Where its files lie on this machine, if it is installed."""
         return Path(settings.MODELS_ROOT) / self.local_path

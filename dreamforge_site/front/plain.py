@@ -1,5 +1,5 @@
-"""Which requests are plain: a POST with one API key, an Idempotency-Key and a JSON body, and with no
-header that could ask for anything else. A header that is not listed here is one that could."""
+"""Which requests are plain: a POST with one API key, an Idempotency-Key and a JSON body, and with
+no header that could ask for anything else. A header that is not listed here is one that could."""
 
 from __future__ import annotations
 

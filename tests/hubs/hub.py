@@ -68,6 +68,7 @@ class Hub:
         self._secrets: dict[str, str] = {}  # and the origin that may see it
         self._tls = tls
         self._listeners: dict[str, Listener] = {}
+        self._retired: list[Listener] = []
         self._lock = threading.Lock()
         self.cdn = Storage(lambda: self.cdn_origin, clock)
         self.web = Web(lambda: self._listeners["web"].url)
@@ -116,8 +117,18 @@ class Hub:
     def rotate_cdn(self) -> None:
         """The storage moves to another port; the old one refuses connections from now on."""
         old = self._listeners["cdn"]
+        self._retired.append(old)
         self._listen(self.cdn, 0)
         old.stop()
+
+    def unplug(self, *origins: str) -> None:
+        """These (none named: all) refuse connections, until `plug`; their ports stay theirs."""
+        for name in origins or self._listeners:
+            self._listeners[name].stop()
+
+    def plug(self, *origins: str) -> None:
+        for name in origins or self._listeners:
+            self._listeners[name].start()
 
     def open_beside(self, name: str, answer: Callable[[Request], Response]) -> None:
         """One more origin, that knows no faults and is in no log."""
@@ -128,8 +139,8 @@ class Hub:
         self._listeners[name] = Listener(name, unheard)
 
     def stop(self) -> None:
-        for listener in self._listeners.values():
-            listener.stop()
+        for listener in (*self._listeners.values(), *self._retired):
+            listener.close()
 
     def _listen(self, site: Site, port: int) -> None:
         def answer(request: Request) -> tuple[Response, Entry]:

@@ -11,11 +11,13 @@ from itertools import count
 from tests.hubs.wire import Answer, Connection
 
 ACCEPT_AGAIN_S = 0.05
+BACKLOG = 1024
 JOIN_WITHIN_S = 10
 
 
 class Listener:
-    """A port of its own: connections are answered until `stop`."""
+    """A port that is kept until `close`: between `stop` and `start` connections are refused, and no
+    other program gets it."""
 
     def __init__(
         self, name: str, answer: Answer, *, port: int = 0, tls: ssl.SSLContext | None = None
@@ -23,14 +25,12 @@ class Listener:
         self.name = name
         self._answer = answer
         self._tls = tls
-        self._stop = threading.Event()
         self._numbers = count(1)
         self._connections: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self._socket = _bound(port)
         self.port = int(self._socket.getsockname()[1])
-        self._thread = threading.Thread(target=self._accept, name=f"hub-{name}", daemon=True)
-        self._thread.start()
+        self.start()
 
     @property
     def url(self) -> str:
@@ -41,12 +41,19 @@ class Listener:
         """Clients connected at this moment."""
         return len(self._connections)
 
+    def start(self) -> None:
+        self._stop = threading.Event()
+        self._socket.listen(BACKLOG)
+        self._thread = threading.Thread(
+            target=self._accept, args=(self._stop,), name=f"hub-{self.name}", daemon=True
+        )
+        self._thread.start()
+
     def stop(self) -> None:
         """Nobody is served any more; whoever is connected is cut off."""
         self._stop.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
         self._thread.join()
         with self._lock:
             connected = list(self._connections.items())
@@ -56,14 +63,18 @@ class Listener:
             if thread is not threading.current_thread():
                 thread.join(JOIN_WITHIN_S)
 
-    def _accept(self) -> None:
-        while not self._stop.is_set():
+    def close(self) -> None:
+        self.stop()
+        self._socket.close()
+
+    def _accept(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             try:
                 sock, _ = self._socket.accept()
             except OSError:  # the end, or no descriptor is left for a moment
-                self._stop.wait(ACCEPT_AGAIN_S)
+                stop.wait(ACCEPT_AGAIN_S)
                 continue
-            connection = Connection(sock, self.name, next(self._numbers), self._stop)
+            connection = Connection(sock, self.name, next(self._numbers), stop)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             with self._lock:
                 self._connections[connection] = thread
@@ -81,3 +92,25 @@ class Listener:
             with self._lock:
                 self._connections.pop(connection, None)
             connection.close()
+
+
+def _bound(port: int) -> socket.socket:
+    """Bound to a number and not to "any": only then the kernel keeps it while nobody listens."""
+    while True:
+        sock = socket.socket()
+        if port:  # clients of an earlier run may still be on their way out
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port or _free_port()))
+        except OSError:
+            sock.close()
+            if port:
+                raise
+            continue
+        return sock
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -118,7 +118,7 @@ def test_the_log_names_who_asked_what(hub: Hub, url: str) -> None:
 
 def test_the_end_of_a_hub_wakes_whoever_it_kept_waiting() -> None:
     with hubs.running() as hub:
-        url = hub.web.add("/data.bin", DATA)
+        hub.web.add("/data.bin", DATA)
         hub.faults.add(faults.Stall(at=10))
         connection = connect(hub.web_origin)
         connection.request("GET", "/data.bin")
@@ -126,10 +126,29 @@ def test_the_end_of_a_hub_wakes_whoever_it_kept_waiting() -> None:
         assert response.read(10) == DATA[:10]
     response.close()
     connection.close()
-    with pytest.raises(ConnectionRefusedError):
-        ask(url)
+    assert hub.connections("web") == 0
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith("hub-")]
+
+
+def test_an_origin_that_is_unplugged_refuses_until_it_is_plugged_in_again(
+    hub: Hub, url: str
+) -> None:
+    kept = connect(hub.web_origin)
+    assert on(kept, url).status == 200
+    hub.unplug("web")
+    with pytest.raises(ConnectionError):
+        on(kept, url)
+    kept.close()
+    for _ in range(3):
+        with pytest.raises(ConnectionRefusedError):
+            ask(url)
+    assert ask(hub.endpoint).status == 404
+    hub.plug("web")
+    assert ask(url).body == DATA
+    hub.unplug()
+    with pytest.raises(ConnectionRefusedError):
+        ask(hub.endpoint)
 
 
 def test_a_mistake_of_the_fake_itself_fails_the_test() -> None:

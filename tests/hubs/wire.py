@@ -43,6 +43,7 @@ class Connection:
         self.number = number
         self._stop = stop
         self._buffer = b""
+        self._closing = threading.Lock()
         self._free_at = time.monotonic()  # when a byte may be sent again, under a rate
 
     def serve(self, answer: Answer) -> None:
@@ -194,12 +195,12 @@ class Connection:
         raise Ended
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
+        with self._closing, contextlib.suppress(OSError):
             self.sock.close()
 
     def interrupt(self) -> None:
         """Wake its thread, from another one."""
-        with contextlib.suppress(OSError):
+        with self._closing, contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
 

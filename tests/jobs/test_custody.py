@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -37,7 +40,8 @@ class Parent:
         self._end.wait()
 
     def close(self) -> None:
-        families.kill(self.id)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
         assert self.child.stdout is not None
         self.child.stdout.close()

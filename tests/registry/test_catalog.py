@@ -90,6 +90,12 @@ def test_a_model_that_comes_back_takes_the_wish_of_its_download() -> None:
     assert catalog.record(described(), enable=True).enabled
 
 
+def test_a_damaged_model_that_is_repaired_takes_the_wish_of_its_download() -> None:
+    model = a_model(enable=True)
+    catalog.judge(model.pk, {"model.safetensors": "mismatch"})
+    assert catalog.record(described(), enable=True).enabled
+
+
 @pytest.mark.parametrize("trust", ["unverified", "mismatch"])
 def test_files_that_nobody_answers_for_disable_a_model(trust: str) -> None:
     model = a_model()

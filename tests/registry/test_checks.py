@@ -261,16 +261,22 @@ def test_a_model_that_is_installed_again_under_our_eyes_is_not_missing(
     assert state() == (True, True)
 
 
+@pytest.mark.parametrize("look", [1, 2])
 def test_a_model_that_is_removed_under_our_eyes_is_no_error(
-    root: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+    root: Path, model: Model, monkeypatch: pytest.MonkeyPatch, look: int
 ) -> None:
-    def removed(_root: Path, _local_path: str, _files: Any) -> str:
-        Model.objects.all().delete()
+    looks: list[str] = []
+
+    def removed(_root: Path, local_path: str, _files: Any) -> str:
+        looks.append(local_path)
+        if len(looks) == look:
+            Model.objects.all().delete()
         return "gone"
 
     monkeypatch.setattr(checks, "fault", removed)
     shutil.rmtree(root / model.local_path)
     assert checks.run().missing == []
+    assert len(looks) == look
 
 
 def test_a_start_runs_the_check_and_sums_it_up(root: Path, model: Model) -> None:
@@ -279,6 +285,15 @@ def test_a_start_runs_the_check_and_sums_it_up(root: Path, model: Model) -> None
         tasks.at_start()
     outcome = {"checked": 1, "missing": 1, "unusable": 0, "found": 0, "recorded": 0}
     assert [line["outcome"] for line in lines if "outcome" in line] == [outcome]
+
+
+def test_a_routine_of_the_start_that_fails_keeps_no_other_from_running(
+    root: Path, settings: Settings
+) -> None:
+    settings.AT_START = ["registry.checks.nowhere", "registry.checks.at_start"]
+    with capture_logs() as lines:
+        tasks.at_start()
+    assert [line["event"] for line in lines] == ["housekeeping_failed", "housekeeping_done"]
 
 
 def test_a_start_without_a_root_goes_on(settings: Settings, tmp_path: Path) -> None:

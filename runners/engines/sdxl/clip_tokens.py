@@ -8,26 +8,39 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
+from runners.errors import InvalidModel
+
 MERGES = Path(__file__).parent / "configs" / "clip_merges.txt.gz"
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"
 LONGEST = 77
+FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
 def first() -> CLIPTokenizer:
     """Of the first text encoder."""
-    return _tokenizer(pad_token=END)
+    return _tokenizer(END)
 
 
 def second() -> CLIPTokenizer:
     """Of the second, which fills up with another token."""
-    return _tokenizer(pad_token="!")
+    return _tokenizer("!")
 
 
-def _tokenizer(pad_token: str) -> CLIPTokenizer:
+def read(folder: Path) -> CLIPTokenizer:
+    """A model's own. InvalidModel: its files are not there, without which the library would go on
+    with a vocabulary of three words."""
+    if not any(all((folder / name).is_file() for name in names) for names in FILES):
+        message = f"{folder.name} holds no vocabulary: install the model again."
+        raise InvalidModel(message, reason="incomplete")
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+    return tokenizer
+
+
+def _tokenizer(filler: str) -> CLIPTokenizer:
     merges = list(_merges())
     return CLIPTokenizer(
-        vocab=vocabulary(), merges=merges, pad_token=pad_token, model_max_length=LONGEST
+        vocab=vocabulary(), merges=merges, pad_token=filler, model_max_length=LONGEST
     )
 
 

@@ -58,6 +58,8 @@ class SdxlEngine:
         return self._encoded[1]
 
     def _drop(self) -> None:
+        if self._model is None:
+            return
         self._loaded = self._model = self._encoded = None
         gc.collect()
         memory.give_back(self._device)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from runners.engines.sdxl import parts, schedulers, weights
+from runners.engines.sdxl import clip_tokens, parts, schedulers, settings, weights
 from runners.engines.sdxl.parts import Parts
 from runners.engines.sdxl.weights import Header
 from runners.errors import InvalidModel
@@ -32,17 +31,14 @@ NOT_WEIGHTS = ("position_ids",)
 
 
 def read(path: Path, _config: Path | None) -> Parts:
-    index = _json(path / INDEX)
+    index = settings.read(path / INDEX)
     _check_pipeline(path.name, index)
     for name in (*MODELS, *TOKENIZERS, "scheduler"):
         _check_there(path, index, name)
-    trained = schedulers.trained(_json(path / "scheduler" / "scheduler_config.json"))
+    trained = schedulers.trained_as(settings.read(path / schedulers.CONFIG))
     made = {name: _model(path / name, name, cls) for name, cls in MODELS.items()}
     parts.check_channels(int(made["unet"].config.in_channels))
-    made |= {
-        name: CLIPTokenizer.from_pretrained(str(path / name), local_files_only=True)
-        for name in TOKENIZERS
-    }
+    made |= {name: clip_tokens.read(path / name) for name in TOKENIZERS}
     scheduler = schedulers.make("euler", trained, 1)
     pipe = StableDiffusionXLPipeline(**made, scheduler=scheduler, add_watermarker=False)
     return Parts(pipe, trained)
@@ -72,11 +68,7 @@ def _model(folder: Path, name: str, cls: Any) -> Any:
     )
     missing = [key for key in info["missing_keys"] if not key.endswith(NOT_WEIGHTS)]
     if missing:
-        raise InvalidModel(
-            f"{parts.TOLD[name]} is incomplete: {len(missing)} tensors are missing, "
-            f"such as {missing[0]}.",
-            reason="incomplete",
-        )
+        raise parts.incomplete(name, missing)
     return model.eval()
 
 
@@ -106,12 +98,3 @@ def _stored_as(header: Header) -> torch.dtype:
     dtypes = [tensor.dtype for tensor in header.tensors.values()]
     # A few integers (positions) do not say how the weights are kept.
     return parts.stored_as(max(set(dtypes), key=dtypes.count, default="F32"))
-
-
-def _json(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise InvalidModel(f"{path.name} is missing.", reason="incomplete")
-    said = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(said, dict):
-        raise InvalidModel(f"{path.name} holds no settings.", reason="damaged")
-    return said

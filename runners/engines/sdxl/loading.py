@@ -20,7 +20,9 @@ from runners.protocol import EngineSettings, ModelFiles
 READERS = {"diffusers": folder.read, "single-file": single_file.read}
 # What torch says of weights that do not fit their model. Its other errors are faults of ours, or of
 # the machine, and are not put on the model.
-MODELS_FAULT = re.compile(r"meta tensor|size mismatch|shape")
+NO_VALUES = "meta tensor"
+MODELS_FAULT = re.compile(rf"{NO_VALUES}|size mismatch|shape")
+LONGEST_TOLD = 300
 
 
 def load(files: ModelFiles, settings: EngineSettings, device: torch.device, say: Say) -> Parts:
@@ -33,6 +35,7 @@ def load(files: ModelFiles, settings: EngineSettings, device: torch.device, say:
         found = read(path, Path(files.config_path) if files.config_path else None)
     _check_whole(found.pipe)
     _tell(found, say)
+    found.pipe.set_progress_bar_config(disable=True)
     placement.place(found.pipe, settings, device, say)
     return found
 
@@ -46,13 +49,14 @@ def _blaming(path: Path) -> Iterator[None]:
             raise
         if isinstance(error, RuntimeError) and not MODELS_FAULT.search(str(error)):
             raise
-        message = f"{path.name} is no whole SDXL model: {_first_line(error)}"
+        message = f"{path.name} is no whole SDXL model: {_told(error)}"
         raise InvalidModel(message, reason="incomplete", detail=str(error)) from error
 
 
-def _first_line(error: BaseException) -> str:
-    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return line[:300]
+def _told(error: BaseException) -> str:
+    if NO_VALUES in str(error):
+        return "tensors of its UNet or its VAE are missing."
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:LONGEST_TOLD]
 
 
 def _check_whole(pipe: StableDiffusionXLPipeline) -> None:
@@ -61,10 +65,7 @@ def _check_whole(pipe: StableDiffusionXLPipeline) -> None:
         part = getattr(pipe, name)
         empty = [key for key, tensor in part.state_dict().items() if tensor.is_meta]
         if empty:
-            raise InvalidModel(
-                f"{parts.TOLD[name]} is incomplete: {len(empty)} tensors are missing, such as {empty[0]}.",
-                reason="incomplete",
-            )
+            raise parts.incomplete(name, empty)
 
 
 def _tell(found: Parts, say: Say) -> None:

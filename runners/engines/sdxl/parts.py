@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,14 @@ def stored_as(dtype: str) -> torch.dtype:
 def check_channels(count: int) -> None:
     if count != LATENT_CHANNELS:
         raise InvalidModel(
-            f"The UNet takes {count} channels, not {LATENT_CHANNELS}: a model that changes pictures "
-            "(inpainting, editing), not one that draws from words.",
+            f"The UNet takes {count} channels, not {LATENT_CHANNELS}: the model changes pictures "
+            "(inpainting, editing) and does not draw from words alone.",
             reason="architecture",
         )
+
+
+def incomplete(name: str, missing: Sequence[str]) -> InvalidModel:
+    return InvalidModel(
+        f"{TOLD[name]} is incomplete: {len(missing)} tensors are missing, such as {missing[0]}.",
+        reason="incomplete",
+    )

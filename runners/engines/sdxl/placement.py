@@ -43,7 +43,7 @@ def check(settings: EngineSettings) -> None:
 
 
 def dtype_of(wanted: str, stored: torch.dtype, device: torch.device) -> torch.dtype:
-    """What to compute in. By itself: single precision on a CPU, on a GPU half of the file's sort."""
+    """What to compute in; `auto`: single precision on a CPU, on a GPU half of the file's sort."""
     if wanted != "auto":
         return DTYPES[wanted]
     if device.type == "cpu":

@@ -6,7 +6,6 @@ the next. Of a checkpoint's own settings only what it was trained with counts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import Any
 
 import diffusers
 
+from runners.engines.sdxl import settings
 from runners.errors import InvalidInput
 
+CONFIG = Path("scheduler", "scheduler_config.json")
 # Complete: what is absent from it would be another default in each class.
-BASE: Mapping[str, Any] = json.loads(
-    (Path(__file__).parent / "configs" / "scheduler" / "scheduler_config.json").read_text()
-)
+BASE = settings.read(Path(__file__).parent / "configs" / CONFIG)
 TRAINED = (
     "num_train_timesteps",
     "beta_start",
@@ -75,19 +74,19 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def trained(own: Mapping[str, Any]) -> dict[str, Any]:
+def trained_as(own: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a checkpoint that every scheduler of it starts from."""
     return {**BASE, **{name: own[name] for name in TRAINED if name in own}}
 
 
-def make(name: str, settings: Mapping[str, Any], steps: int) -> Any:
+def make(name: str, trained: Mapping[str, Any], steps: int) -> Any:
     """InvalidInput: there is no such scheduler, or it cannot take so many steps."""
     kind = KINDS.get(name)
     if kind is None:
         raise InvalidInput(f"There is no scheduler {name!r}; known: {', '.join(KINDS)}.")
-    if not 1 <= steps <= settings["num_train_timesteps"]:
-        raise InvalidInput(f"{steps} steps: from 1 to {settings['num_train_timesteps']} are known.")
+    if not 1 <= steps <= trained["num_train_timesteps"]:
+        raise InvalidInput(f"{steps} steps: from 1 to {trained['num_train_timesteps']} are known.")
     cls = getattr(diffusers, kind.cls)
     # Distilled schedules take their steps from so many of the original ones.
     distilled = {"original_inference_steps": max(50, steps)} if name in ("lcm", "tcd") else {}
-    return cls.from_config({**settings, **kind.settings, **distilled})
+    return cls.from_config({**trained, **kind.settings, **distilled})

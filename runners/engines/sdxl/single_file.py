@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionXLPipeline
-from transformers import CLIPTokenizer
 
-from runners.engines.sdxl import clip_tokens, parts, schedulers, weights
+from runners.engines.sdxl import clip_tokens, parts, schedulers, settings, weights
 from runners.engines.sdxl.parts import Parts
 from runners.engines.sdxl.weights import Header
 from runners.errors import InvalidModel
@@ -41,16 +40,15 @@ def read(path: Path, config: Path | None) -> Parts:
     """`config`: a folder that says what the file does not, where it is not the usual."""
     header = weights.read(path)
     check(path.name, header)
-    trained = trained_as(header)
     config = config or CONFIGS
+    trained = trained_as(header, settings.read(config / schedulers.CONFIG))
     pipe = StableDiffusionXLPipeline.from_single_file(
         str(path),
         config=str(config),
         local_files_only=True,
         dtype=parts.stored_as(header.tensors[FIRST_LAYER].dtype),
         scheduler=schedulers.make("euler", trained, 1),
-        tokenizer=_tokenizer(config / "tokenizer") or clip_tokens.first(),
-        tokenizer_2=_tokenizer(config / "tokenizer_2") or clip_tokens.second(),
+        **_tokenizers(config),
         add_watermarker=False,
     )
     return Parts(pipe, trained)
@@ -74,17 +72,17 @@ def check(name: str, header: Header) -> None:
     parts.check_channels(shape[1])
 
 
-def trained_as(header: Header) -> Mapping[str, Any]:
-    own: dict[str, Any] = {}
+def trained_as(header: Header, configured: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the configuration says, unless the file says otherwise of itself."""
+    own = dict(configured)
     if V_PREDICTION in header.tensors or header.metadata.get(PREDICTION) == "v":
         own |= schedulers.V_PREDICTION
     if ZERO_SNR in header.tensors:
         own |= schedulers.ZERO_SNR
-    return schedulers.trained(own)
+    return schedulers.trained_as(own)
 
 
-def _tokenizer(folder: Path) -> CLIPTokenizer | None:
-    if not folder.is_dir():
-        return None
-    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-    return tokenizer
+def _tokenizers(config: Path) -> dict[str, Any]:
+    if config == CONFIGS:
+        return {"tokenizer": clip_tokens.first(), "tokenizer_2": clip_tokens.second()}
+    return {name: clip_tokens.read(config / name) for name in ("tokenizer", "tokenizer_2")}

@@ -25,7 +25,7 @@ def prepare() -> None:
 
 
 def silence() -> None:
-    """After the import: no progress bars on standard error."""
+    """After the import: nothing but failures on standard error."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
