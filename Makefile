@@ -38,7 +38,7 @@ test: develop services ## Everything: format, lint, types, documents, tests on b
 
 .PHONY: develop
 develop: ## Python packages for work on Dream Forge, in .venv
-	@deploy/scripts/venv.sh service tracing dev
+	@deploy/scripts/venv.sh service tracing runner dev
 
 .PHONY: services
 services: develop ## PostgreSQL, Redis and Chromium for the tests

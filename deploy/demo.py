@@ -139,7 +139,7 @@ class Door:
             words += ["-H", "Content-Type: application/json", "-d", data]
         say("$ " + _cut(shlex.join(words)))
         request = urllib.request.Request(  # noqa: S310  (an address of ours)
-            self.base + path, data and data.encode(), method=method
+            self.base + path, data.encode() if data else None, method=method
         )
         request.add_header("Content-Type", "application/json")
         return json.loads(self._opened(request))

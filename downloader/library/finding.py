@@ -28,7 +28,7 @@ class Finding:
         self._judging = judging
         self._store = store
         self._control = control
-        self._standing = _standing(plan, store)
+        self._standing: Mapping[str, InstalledFile] = {}
         self._noted = Notes({})
         self._known: References | None = None
 
@@ -38,6 +38,7 @@ class Finding:
         # Notes before descriptors: a note is removed when a descriptor has taken its place.
         names = {lock_name(self._plan, file) for file in files if not is_named(file)}
         self._noted = self._store.notes(sorted(names))
+        self._standing = _standing(self._plan, self._store)
         self._known = None
         claim.add(blobs={sha256 for file in files for sha256, _ in self._leads(file)})
 

@@ -28,6 +28,7 @@ STATUS_BY_CODE = {
     "invalid_state": 409,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
+    "range_not_satisfiable": 416,
     "invalid_input": 422,
     "rate_limited": 429,
     "internal": 500,

@@ -21,8 +21,15 @@ class Part:
         return f"bytes {self.start}-{self.start + self.length - 1}/{self.size}"
 
 
-class Unsatisfiable(ValueError):
-    """The range begins after the end of the file."""
+class Unsatisfiable(Exception):
+    """The range begins after the end of the file; `code` is a word of the API's table."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        self.message = f"The range begins after the end of the file, which has {size} bytes."
+        self.details = {"size_bytes": size}
+        super().__init__(self.message)
 
 
 def parse(header: str | None, size: int) -> Part | None:
@@ -41,5 +48,5 @@ def parse(header: str | None, size: int) -> Part | None:
             return None
         length = end - start + 1
     if length <= 0 or start >= size:
-        raise Unsatisfiable(f"the file has {size} bytes")
+        raise Unsatisfiable(size)
     return Part(start, length, size)

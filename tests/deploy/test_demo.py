@@ -74,7 +74,7 @@ def test_the_whole_way_is_shown_and_ends_with_an_image(tmp_path: Path) -> None:
     with Image.open(tmp_path / "lighthouse.png") as image:
         image.load()
         assert (image.format, image.size) == ("PNG", (512, 512))
-        assert len(image.convert("RGB").getcolors(512 * 512)) > 16
+        assert len(image.convert("RGB").getcolors(512 * 512) or ()) > 16
         assert image.info["parameters"].startswith("a lighthouse in a storm")
     assert running_over(tmp_path) == []
 

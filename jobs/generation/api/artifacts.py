@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView
@@ -21,7 +21,7 @@ from jobs.api.access import JobView
 from jobs.errors import NotAllowed
 from jobs.generation import links, ranges
 from jobs.generation.api import examples, serializers
-from jobs.generation.ranges import Part, Unsatisfiable
+from jobs.generation.ranges import Part
 from jobs.models import Artifact
 
 CHUNK = 262_144
@@ -64,7 +64,7 @@ class ArtifactFileView(GenericAPIView[Artifact]):
     permission_classes = [AllowAny, cast(Any, api_settings.DEFAULT_PERMISSION_CLASSES[-1])]
     query_serializer_class = {"GET": serializers.LinkQuerySerializer}
     queryset = Artifact.objects.none()
-    error_codes = ("forbidden", "not_found")
+    error_codes = ("forbidden", "not_found", "range_not_satisfiable")
     query: dict[str, Any]
 
     @extend_schema(
@@ -80,8 +80,8 @@ class ArtifactFileView(GenericAPIView[Artifact]):
         responses={
             (200, IMAGE): OpenApiResponse(OpenApiTypes.BINARY, "The file."),
             (206, IMAGE): OpenApiResponse(OpenApiTypes.BINARY, "The part that was asked for."),
-            416: OpenApiResponse(description="The range begins after the end of the file."),
         },
+        examples=[examples.FILE, examples.PART],
         tags=["jobs"],
     )
     def get(self, request: Request, artifact_id: uuid.UUID) -> HttpResponseBase:
@@ -107,8 +107,6 @@ def _file(artifact: Artifact, request: Request) -> HttpResponseBase:
         part = ranges.parse(request.headers.get("Range"), size)
     except FileNotFoundError:
         raise Http404 from None
-    except Unsatisfiable:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     whole = Part(0, size, size)
     headers = {
         **FILE_HEADERS,

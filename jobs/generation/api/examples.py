@@ -40,6 +40,12 @@ ARTIFACTS = _answer(
         ]
     },
 )
+FILE = OpenApiExample(
+    "A picture", value="(bytes)", response_only=True, status_codes=["200"], media_type="image/*"
+)
+PART = OpenApiExample(
+    "A part", value="(bytes)", response_only=True, status_codes=["206"], media_type="image/*"
+)
 PRESETS = _answer(
     "One preset",
     {
