@@ -28,7 +28,7 @@ from downloader import failures
 from downloader.library.errors import Canceled, DownloadError
 from downloader.library.watch import Control, FileProgress, FileState, Observer
 from jobs.command_line import INTERRUPTED, JobCommand, plain
-from registry.errors import RegistryError
+from registry.errors import Ambiguous, RegistryError, UnknownModel
 
 T = TypeVar("T")
 MOST_BARS = 8
@@ -49,8 +49,13 @@ class ModelCommand(JobCommand):
             code = failures.exit_code(error)
             raise CommandError(plain(failures.told(error)), returncode=code) from error
         except RegistryError as error:
-            code = failures.NOT_FOUND if error.code == "not_found" else failures.FAILED
-            raise CommandError(plain(error.message), returncode=code) from error
+            raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
+
+
+def _exit_code(error: RegistryError) -> int:
+    if isinstance(error, Ambiguous):
+        return failures.USAGE
+    return failures.NOT_FOUND if isinstance(error, UnknownModel) else failures.FAILED
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from downloader import configured
 from downloader.configured import Tools, Wanted
 from downloader.library import acquisition, install
 from downloader.library.checksums import Trust
-from downloader.library.errors import NotFound
+from downloader.library.errors import DownloadError, InvalidRef, NotFound
 from downloader.library.install import FileVerdict, State
+from downloader.library.refs import Ref
 from downloader.library.watch import Control, Observer
-from registry import catalog
+from registry import catalog, selection
 from registry.errors import UnknownModel
 from registry.models import Model
 
@@ -73,6 +74,36 @@ def chosen(ids: Sequence[uuid.UUID] | None) -> list[Model]:
         if wanted not in found:
             raise UnknownModel(f"There is no model {wanted}.")
     return [found[wanted] for wanted in ids]
+
+
+def meant(text: str) -> list[Model]:
+    """The model of this id or name, else every one that this reference would have brought; both
+    may be without the commit or version that they got. UnknownModel when there is none."""
+    try:
+        return [selection.named(text)]
+    except UnknownModel:
+        try:
+            wanted = configured.parse(text)
+        except InvalidRef:
+            wanted = None
+        found = [model for model in chosen(None) if wanted and _came_by(model, wanted)]
+        if not found:
+            raise
+    return found
+
+
+def _came_by(model: Model, wanted: Ref) -> bool:
+    try:
+        source = configured.parse(model.source_uri)
+    except DownloadError:  # of a source that is no longer allowed
+        return False
+    revisions = (None, source.revision, model.provenance.get("revision"))
+    selections = ((), source.selection)
+    return (
+        (source.scheme, source.target) == (wanted.scheme, wanted.target)
+        and wanted.revision in revisions
+        and wanted.selection in selections
+    )
 
 
 def examine(

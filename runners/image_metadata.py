@@ -99,11 +99,13 @@ def read_exif(block: bytes) -> str | None:
 
 
 def record_of(text: str | None) -> dict[str, Any] | None:
-    """The JSON record, if it is one."""
+    """The JSON record, if it is one that can be told on: NaN and halves of surrogate pairs, which
+    no record of ours holds, are no JSON anywhere else."""
     if text is None:
         return None
     try:
         found = json.loads(text)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -50,11 +50,11 @@ class DownloadForm(forms.Form):
     )
 
     def clean_ref(self) -> str:
+        """A pasted address becomes the reference it stands for: it can hold a token."""
         try:
-            configured.parse(self.cleaned_data["ref"])
+            return configured.parse(self.cleaned_data["ref"]).text
         except DownloadError as error:
             raise forms.ValidationError(error.message) from None
-        return str(self.cleaned_data["ref"])
 
     @property
     def params(self) -> dict[str, Any]:

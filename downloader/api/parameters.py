@@ -36,12 +36,12 @@ class DownloadSerializer(serializers.Serializer[Any]):
     )
 
     def validate_ref(self, text: str) -> str:
-        """A reference that cannot be one is refused at the door, not by a worker."""
+        """A reference that cannot be one is refused at the door, not by a worker. A pasted address
+        is kept as the reference it stands for: it can hold a token or a password."""
         try:
-            configured.parse(text)
+            return configured.parse(text).text
         except DownloadError as error:
             raise serializers.ValidationError(error.message) from None
-        return text
 
 
 class VerifySerializer(serializers.Serializer[Any]):

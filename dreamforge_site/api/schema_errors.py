@@ -63,6 +63,11 @@ ERRORS: dict[str, tuple[str, str, Node]] = {
     ),
     "payload_too_large": ("The body is over 1 MiB.", "The body is larger than 1 MiB.", {}),
     "rate_limited": ("Too many requests.", "Too many attempts; try again in 30 seconds.", {}),
+    "range_not_satisfiable": (
+        "The range begins after the end of the file.",
+        "The range begins after the end of the file, which has 1482331 bytes.",
+        {"size_bytes": 1_482_331},
+    ),
     "unauthenticated": (
         "Credentials are missing, wrong, expired or revoked.",
         "Authentication credentials were not provided.",

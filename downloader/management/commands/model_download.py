@@ -99,7 +99,8 @@ class Command(ModelCommand):
                 "received_bytes": acquired.received_bytes,
                 "already_here_bytes": acquired.already_here_bytes,
             }
-            self.print_json({**acquired.descriptor.to_json(), "id": str(model.pk), **facts})
+            known = {"id": str(model.pk), "enabled": model.enabled}
+            self.print_json({**acquired.descriptor.to_json(), **known, **facts})
             return
         self.stdout.write(str(model.pk))
         received = human(acquired.received_bytes)

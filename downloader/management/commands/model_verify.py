@@ -1,4 +1,4 @@
-"""`manage.py model_verify ID|NAME|--all`: hash installed files again; exit 1 if one differs."""
+"""`manage.py model_verify ID|NAME|REF|--all`: hash installed files again; exit 1 if one differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from downloader.failures import FAILED, USAGE
 from downloader.library.install import State
 from downloader.library.watch import Control
 from downloader.verification import Verdict
-from registry import selection
 from registry.models import Model
 
 
@@ -80,4 +79,4 @@ def described(verdict: Verdict) -> dict[str, Any]:
 def _chosen(text: str | None, everything: bool) -> list[Model]:
     if (text is None) != everything:
         raise CommandError("Takes one model, or --all.", returncode=USAGE)
-    return verification.chosen(None) if text is None else [selection.named(text)]
+    return verification.chosen(None) if text is None else verification.meant(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -36,10 +35,21 @@ class ArtifactsVerifyView(GenericAPIView[Any]):
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         try:
-            data = base64.b64decode(wanted.validated_data["image"], validate=True)
-            verdict = provenance.judge(data, visible(request))
-        except binascii.Error:
-            raise InvalidParams({"image": ["This is no Base64."]}) from None
+            verdict = provenance.judge(_decoded(wanted.validated_data["image"]), visible(request))
         except NotAnImage as error:
             raise InvalidParams({"image": [f"{str(error).capitalize()}."]}) from None
         return Response(serializers.VerdictSerializer(verdict).data)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # also of letters beyond ASCII
+        raise InvalidParams({"image": ["This is no Base64."]}) from None
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # also for a letter that is not even ASCII
+        raise InvalidParams({"image": ["This is no Base64."]}) from None

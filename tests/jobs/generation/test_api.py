@@ -191,7 +191,7 @@ def test_an_image_that_says_nothing_any_more_is_known_to_its_owner_only(
     assert verdict(otto, bare)["verdict"] == "unknown"
 
 
-@pytest.mark.parametrize("image", ["%%%", "", base64.b64encode(b"GIF89a").decode()])
+@pytest.mark.parametrize("image", ["%%%", "", "Nª\U000e0084", base64.b64encode(b"GIF89a").decode()])
 def test_what_is_no_image_is_refused_by_name(api: APIClient, image: str) -> None:
     answer = api.post("/v1/artifacts:verify", {"image": image}, format="json")
     assert answer.status_code == 422
