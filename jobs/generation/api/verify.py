@@ -46,10 +46,3 @@ def _decoded(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError:  # also of letters beyond ASCII
         raise InvalidParams({"image": ["This is no Base64."]}) from None
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:  # also for a letter that is not even ASCII
-        raise InvalidParams({"image": ["This is no Base64."]}) from None

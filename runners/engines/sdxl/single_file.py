@@ -60,8 +60,8 @@ def check(name: str, header: Header) -> None:
         if header.has(*prefixes):
             message = f"{name} is {told}, not a whole SDXL model."
             raise InvalidModel(message, reason="architecture")
-    for part, prefixes in NEEDED.items():
-        if not header.has(*prefixes):
+    for part, needed in NEEDED.items():
+        if not header.has(*needed):
             raise InvalidModel(f"{parts.TOLD[part]} is missing from {name}.", reason="incomplete")
     if header.has(*EDM):
         message = f"{name} was trained with a noise schedule (EDM) that is not known here."
