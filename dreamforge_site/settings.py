@@ -266,6 +266,7 @@ CELERY_BEAT_SCHEDULE = {
 HOUSEKEEPING = [
     "dreamforge_site.tasks.clear_sessions",
     "dreamforge_site.accounts.upkeep.purge",
+    "downloader.upkeep.collect",
 ]
 
 # Likewise, run once by each io worker that starts, beside its work.
