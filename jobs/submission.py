@@ -65,7 +65,7 @@ def draft(
 ) -> Draft:
     """Check a job and take its place in the queue. Nothing is stored."""
     kind = kinds.get(type_name)
-    _check_permission(kind, owner)
+    check_permission(kind, owner)
     _check_priority(priority, owner)
     job = _made(kind, kinds.parse(kind, params), owner, priority, requeued_from)
     if owner is not None:
@@ -152,7 +152,8 @@ def _first_event(job: Job) -> Event:
     )
 
 
-def _check_permission(kind: Kind, owner: AbstractBaseUser | None) -> None:
+def check_permission(kind: Kind, owner: AbstractBaseUser | None) -> None:
+    """NotAllowed when this user may not start jobs of the type."""
     if owner is None:
         return  # the service itself: a schedule or a command of the operator
     if kind.staff_only and not getattr(owner, "is_staff", False):

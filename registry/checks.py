@@ -191,7 +191,7 @@ def _described(root: Path, local_path: str) -> Descriptor:
     why = fault(root, local_path, descriptor.files) or _strays(root, local_path, descriptor)
     if why:
         raise InvalidDescriptor(why)
-    return replace(descriptor, local_path=local_path, installed=True)
+    return replace(descriptor, local_path=local_path, installed=True).checked()
 
 
 def _strays(root: Path, local_path: str, descriptor: Descriptor) -> str | None:

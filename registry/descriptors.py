@@ -15,6 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
 from registry.errors import InvalidDescriptor
 from registry.kinds import KINDS
 
@@ -31,6 +34,7 @@ ADDRESS = re.compile(
 )
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+SCHEMA_DANGERS = frozenset({"$ref", "$dynamicRef", "pattern", "patternProperties"})
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CHECKPOINT_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 SOURCE_DIGEST = re.compile(r"[a-z0-9-]{1,16}:[0-9a-f]{8,128}")
@@ -124,7 +128,7 @@ class Descriptor:
             local_path=found.take("local_path", _text),
             installed=found.take("installed", _truth),
             enabled=found.take("enabled", _truth, False),
-            parameters_schema=found.take("parameters_schema", _object),
+            parameters_schema=found.take("parameters_schema", _schema),
             capabilities=found.take("capabilities", _object),
             files=tuple(found.take("files_json", _files)),
             schema_version=written,
@@ -181,6 +185,15 @@ def _check_files(files: tuple[InstalledFile, ...]) -> None:
         _check(bool(fits), f"{what}.source_digest", "be an algorithm, a colon and hex digits")
     paths = [file.path for file in files]
     _check(len(set(paths)) == len(paths), "files_json", "name each path once")
+
+
+def _keys(value: object, depth: int) -> set[str]:
+    """Of all objects in it; what lies deeper than `depth` is never kept."""
+    if not depth or not isinstance(value, Mapping | list | tuple):
+        return set()
+    own = set(map(str, value)) if isinstance(value, Mapping) else set()
+    parts = value.values() if isinstance(value, Mapping) else value
+    return own.union(*(_keys(part, depth - 1) for part in parts))
 
 
 def _check_line(what: str, value: str, longest: int) -> None:
@@ -275,6 +288,19 @@ def _object(value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise _WrongError("an object")
     return value
+
+
+def _schema(value: object) -> Mapping[str, Any]:
+    """Each job is checked against it, so it must be a schema, lead to no address, and hold no
+    pattern: one can be made to take hours."""
+    schema = _object(value)
+    if _keys(schema, DEEPEST) & SCHEMA_DANGERS:
+        raise _WrongError(f"free of {', '.join(sorted(SCHEMA_DANGERS))}")
+    try:
+        Draft202012Validator.check_schema(_cleaned(schema, DEEPEST))
+    except SchemaError as error:
+        raise _WrongError(f"a JSON Schema at {error.json_path}") from None
+    return schema
 
 
 def _optional(parse: Callable[[object], T]) -> Callable[[object], T | None]:

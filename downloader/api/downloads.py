@@ -17,8 +17,9 @@ from downloader.api import examples, serializers
 from downloader.kinds import TYPES
 from downloader.models import DownloadFile
 from jobs import dead_letters, idempotency, submission
+from jobs import kinds as job_kinds
 from jobs.api import documentation, follow, queries
-from jobs.api.access import JobView, visible
+from jobs.api.access import JobView, caller, visible
 from jobs.api.answers import held_back, respond
 from jobs.idempotency import Reply
 from jobs.models import Job
@@ -132,7 +133,7 @@ class CancelView(OneDownload):
 
 
 class RetryView(OneDownload):
-    error_codes = ("invalid_state", "rate_limited", "idempotency_conflict")
+    error_codes = ("forbidden", "invalid_state", "rate_limited", "idempotency_conflict")
 
     @extend_schema(
         operation_id="downloads_retry",
@@ -146,6 +147,8 @@ class RetryView(OneDownload):
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
         job = self.find(job_id)
+        # Running it again is starting it, also where it stays another's.
+        submission.check_permission(job_kinds.get(job.type), caller(request))
         reply = idempotency.once(
             caller=str(request.user.pk),
             scope=f"downloads.retry:{job.pk}",

@@ -111,6 +111,8 @@ def _default(info: FieldInfo) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(value)
     if isinstance(value, Path) and value.is_relative_to(BASE_DIR):
         return str(value.relative_to(BASE_DIR))
     return str(value)

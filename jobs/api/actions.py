@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from jobs import dead_letters, idempotency, kinds, submission
 from jobs.api import documentation, examples, serializers
-from jobs.api.access import JobView, visible
+from jobs.api.access import JobView, caller, visible
 from jobs.api.answers import accepted, respond
 from jobs.dead_letters import Outcome
 from jobs.idempotency import Reply
@@ -66,6 +66,8 @@ class JobRequeueView(JobView):
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         edits = wanted.validated_data["params"]
+        # Running it again is starting it, also where it stays another's.
+        submission.check_permission(kinds.get(job.type), caller(request))
         reply = idempotency.once(
             caller=str(request.user.pk),
             scope=f"jobs.requeue:{job.pk}",

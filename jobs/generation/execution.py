@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,7 @@ from runners.supervision import Limits, Listener
 
 STEP = "generate"
 OUT_PREFIX = "draw-"
+ABANDONED_AFTER_S = 60.0  # a folder is made a moment before it is locked
 
 
 def generate(run: Run) -> dict[str, Any]:
@@ -55,11 +60,8 @@ def _draw(run: Run, indices: list[int]) -> None:
     plan = plans.make(run.params, model, run.device)
     run.log("model.selected", **_told(model, plan))
     recipe.tell_seeds(run)
-    folder = _out_dir()
-    try:
+    with _out_dir() as folder:
         _draw_with(run, plan, model, indices, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _draw_with(run: Run, plan: Plan, model: Model | None, indices: list[int], folder: Path) -> None:
@@ -122,10 +124,33 @@ def _failed(error: RunnerError) -> AttemptFailed:
     return AttemptFailed(error.code, message, transient=transient, detail=error.detail)
 
 
-def _out_dir() -> Path:
+@contextmanager
+def _out_dir() -> Iterator[Path]:
+    """A folder of this attempt's own. Its lock ends with the process that holds it, so what a
+    killed worker left is removed by the next attempt."""
     below = settings.RUN_DIR / "images"
     below.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=OUT_PREFIX, dir=below))
+    for left in below.glob(f"{OUT_PREFIX}*"):
+        _remove_abandoned(left)
+    folder = Path(tempfile.mkdtemp(prefix=OUT_PREFIX, dir=below))
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    with suppress(OSError):  # in use, or removed by another just now
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if time.time() - os.fstat(held).st_mtime > ABANDONED_AFTER_S:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(held)
 
 
 @dataclass

@@ -10,6 +10,8 @@ from pathlib import Path
 from runners.errors import RunnerError
 
 VMSTAT = Path("/proc/vmstat")
+# No engine ends itself with these: somebody did, and another try may well succeed.
+FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
 HOST_OOM = re.compile(r"MemoryError|DefaultCPUAllocator: can't allocate memory|std::bad_alloc")
 
 
@@ -39,7 +41,7 @@ def classify(returncode: int, *, oom_kills: int, stderr: str) -> RunnerError:
     if returncode < 0:
         name = _signal_name(-returncode)
         return RunnerError(
-            "provider_error",
+            "worker_lost" if -returncode in FROM_OUTSIDE else "provider_error",
             f"The runner was ended by {name}.",
             reason=f"crash:{name}",
             detail=stderr,

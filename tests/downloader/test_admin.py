@@ -63,6 +63,15 @@ def test_after_the_look_the_download_is_started_in_ones_own_name(
     assert job.owner == User.objects.get(username="downloader")
 
 
+def test_of_a_pasted_address_no_secret_is_kept_or_shown(
+    downloader: Client, hub: Hub, checkpoint: str
+) -> None:
+    address = f"{hub.endpoint}/forge/xl?token=s3cret"
+    answer = downloader.post(START, {"ref": address, "_start": "1"}, follow=True)
+    assert Job.objects.get().params["ref"] == checkpoint
+    assert "s3cret" not in text(answer)
+
+
 @pytest.mark.parametrize("ref", ["hf:", HOSTILE, "file:/etc/passwd", ""])
 def test_what_is_no_reference_is_told_at_the_field(
     downloader: Client, models_root: None, ref: str

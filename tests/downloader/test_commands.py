@@ -144,3 +144,35 @@ def _json_of_a_failure(name: str, *words: str) -> Any:
     with pytest.raises(CommandError):
         call_command(name, *words, stdout=out, stderr=StringIO())
     return json.loads(out.getvalue())
+
+
+def test_an_ambiguous_name_is_wrong_usage(checkpoint: str) -> None:
+    called("model_download", checkpoint, "--name", "twin", "--version", "1")
+    called("model_download", checkpoint, "--name", "twin", "--version", "2")
+    assert refused("model_verify", "twin").returncode == 2
+    assert refused("model_remove", "twin").returncode == 2
+    assert refused("model_remove", "nobody").returncode == 3
+
+
+def test_a_model_is_verified_by_the_reference_it_came_by(checkpoint: str) -> None:
+    called("model_download", f"{checkpoint}#xl.safetensors", "--name", "forge")
+    pinned = Model.objects.get().source_uri
+    own = (checkpoint, f"{checkpoint}@main", f"{checkpoint}#xl.safetensors", pinned)
+    others = ("hf:forge/other", f"{checkpoint}@{'0' * 40}", f"{checkpoint}#README.md")
+    assert ["forge" in called("model_verify", ref)[1] for ref in own] == [True] * 4
+    assert [refused("model_verify", ref).returncode for ref in others] == [3] * 3
+
+
+def test_the_result_as_json_says_whether_jobs_may_use_it(checkpoint: str) -> None:
+    told = json.loads(called("model_download", checkpoint, "--json")[0])
+    assert told["enabled"] is True
+
+
+def test_a_damaged_descriptor_beside_it_does_not_keep_a_model_from_going(
+    checkpoint: str, models_root: Path
+) -> None:
+    called("model_download", checkpoint, "--name", "forge")
+    (models_root / "lora" / "deep@1").mkdir(parents=True)
+    (models_root / "lora" / "deep@1" / "model.json").write_text("[" * 100_000)
+    called("model_remove", "forge")
+    assert not Model.objects.exists()

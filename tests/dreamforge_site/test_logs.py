@@ -272,12 +272,30 @@ def test_only_commands_whose_stdout_is_their_answer_log_to_stderr(
 import sys; sys.argv = {started!r}
 import django; django.setup()
 import structlog
-structlog.get_logger("x").info("told")
+structlog.get_logger("x").warning("told")
 """
     done = run(tmp_path, script)
     lines = {"stdout": done.stdout, "stderr": done.stderr}
     assert json.loads(lines.pop(stream))["event"] == "told"
     assert list(lines.values()) == [""]
+
+
+@pytest.mark.parametrize(
+    ("command", "level", "told"),
+    [("show_config", "", False), ("show_config", "info", True), ("web", "", True)],
+)
+def test_a_command_tells_what_it_does_only_when_asked(
+    command: str, level: str, told: bool, tmp_path: Path
+) -> None:
+    script = f"""
+import os, sys; sys.argv = ["manage.py", {command!r}]
+os.environ["DF_LOG_LEVEL"] = {level!r}
+import django; django.setup()
+import structlog
+structlog.get_logger("x").info("what it does")
+"""
+    done = run(tmp_path, script)
+    assert ("what it does" in done.stdout + done.stderr) is told
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,15 @@ def test_folders_without_a_descriptor_and_links_are_passed_over(root: Path) -> N
     assert report.unusable[0].startswith("vae/epic@1")
 
 
+def test_a_folder_whose_name_is_no_text_keeps_no_other_from_being_recorded(root: Path) -> None:
+    on_disk(root, described("zebra"))
+    (root / "sdxl-checkpoint/zebra@1").rename(root / os.fsdecode(b"sdxl-checkpoint/\xff\xfe"))
+    on_disk(root, described("whole", "vae"))
+    report = checks.run()
+    assert len(report.unusable) == 1
+    assert report.recorded == ["whole 1"]
+
+
 def test_hostile_names_on_the_disk_are_only_names(root: Path) -> None:
     name = HOSTILE.replace("/", "")
     on_disk(root, described(name))

@@ -81,6 +81,18 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an unknown kind": (written(kind="flux"), "kind must be one of"),
     "a hash without its prefix": (written(checkpoint_hash="0" * 64), "checkpoint_hash"),
     "a truth that is a number": (written(installed=1), "installed is not true or false"),
+    "a schema that is none": (
+        written(parameters_schema={"properties": {"width": {"minimum": "x"}}}),
+        r"parameters_schema is not a JSON Schema at \$\.properties\.width\.minimum",
+    ),
+    "a schema that leads elsewhere": (
+        written(parameters_schema={"allOf": [{"$ref": "http://host.example/x"}]}),
+        r"parameters_schema is not free of \$",
+    ),
+    "a schema that takes hours": (
+        written(parameters_schema={"properties": {"prompt": {"pattern": "^(a+)+$"}}}),
+        "parameters_schema is not free of",
+    ),
     "a schema that is a list": (written(parameters_schema=[]), "parameters_schema is not an"),
     "a version of the schema in words": (written(schema_version="1"), "schema_version is not"),
     "a version of the schema that is true": (written(schema_version=True), "schema_version is not"),

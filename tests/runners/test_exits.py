@@ -17,7 +17,8 @@ pytestmark = pytest.mark.pure
     ("returncode", "kills", "stderr", "code", "reason"),
     [
         (-9, 1, "", "oom", "host_oom"),
-        (-9, 0, "", "provider_error", "crash:SIGKILL"),
+        (-9, 0, "", "worker_lost", "crash:SIGKILL"),
+        (-15, 0, "", "worker_lost", "crash:SIGTERM"),
         (-11, 1, "", "provider_error", "crash:SIGSEGV"),
         (-6, 0, "std::bad_alloc", "oom", "host_oom"),
         (1, 0, "MemoryError", "oom", "host_oom"),

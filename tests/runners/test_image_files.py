@@ -143,3 +143,8 @@ def test_a_record_read_from_a_file_still_verifies() -> None:
     found = image_files.read(image_files.encode(PICTURE, "jpg", signed)).record
     assert found is not None
     assert signatures.is_genuine(found, "key")
+
+
+@pytest.mark.parametrize("text", ['{"x": NaN}', '{"x": 1e999}', '{"x": "\\ud800"}'])
+def test_a_record_that_cannot_be_told_on_is_none(text: str) -> None:
+    assert image_metadata.record_of(text) is None

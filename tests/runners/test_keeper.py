@@ -179,7 +179,7 @@ def test_without_a_time_to_keep_it_no_child_stays(bench: Bench) -> None:
         ("host-oom", "oom", "host_oom"),
         ("nan", "provider_error", "nan_output"),
         ("segv", "provider_error", "crash:SIGSEGV"),
-        ("kill", "provider_error", "crash:SIGKILL"),
+        ("kill", "worker_lost", "crash:SIGKILL"),
         ("exit", "provider_error", "exit:1"),
         ("hang", "timeout", "deadline"),
         ("deaf", "timeout", "deadline"),

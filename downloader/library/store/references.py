@@ -88,5 +88,5 @@ def _note_descriptor(root: Folder, place: tuple[str, ...], found: References) ->
             found.note(where, entry)
     except FileNotFoundError:  # removed just now
         return
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         found.unreadable.append(where)

@@ -17,6 +17,7 @@ from jobs import submission
 from jobs.models import Job
 from registry.models import Model
 from tests.downloader.conftest import downloaded, run_next
+from tests.hubs import Hub
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +36,11 @@ def client_of(user: User) -> APIClient:
 @pytest.fixture
 def api(operator: User) -> APIClient:
     return client_of(operator)
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return User.objects.create_user("viewer", is_staff=True)
 
 
 @pytest.fixture
@@ -71,6 +77,29 @@ def test_a_bad_reference_names_the_field_and_the_grammar(api: APIClient, models_
     answer = start(api, "hf:")
     assert answer.status_code == 422
     assert "civitai:<" in answer.json()["details"]["fields"]["ref"][0]
+
+
+@pytest.mark.parametrize(
+    "address", ["{hub}/forge/xl?token=s3cret", "https://mira:s3cret@huggingface.co/forge/xl"]
+)
+def test_of_a_pasted_address_no_secret_is_kept(
+    api: APIClient, hub: Hub, checkpoint: str, address: str
+) -> None:
+    start(api, address.format(hub=hub.endpoint))
+    assert Job.objects.get().params["ref"] == checkpoint
+
+
+def test_running_anothers_download_again_needs_the_permission_too(
+    api: APIClient, viewer: User, checkpoint: str
+) -> None:
+    id_ = start(api, checkpoint).json()["download_id"]
+    api.post(f"/v1/downloads/{id_}/cancel")
+    looking_on = client_of(viewer)
+    edits = {"params": {"ref": "hf:forge/other"}}
+    retried = looking_on.post(f"/v1/downloads/{id_}/retry")
+    requeued = looking_on.post(f"/v1/jobs/{id_}/requeue", edits, format="json")
+    assert (retried.status_code, requeued.status_code) == (403, 403)
+    assert Job.objects.count() == 1
 
 
 def test_an_unknown_field_is_refused(api: APIClient, checkpoint: str) -> None:

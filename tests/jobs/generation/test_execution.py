@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -111,7 +113,6 @@ def test_the_second_job_of_a_model_finds_it_warm(model: Model) -> None:
     [
         ("raise", "provider_error"),
         ("segv", "provider_error"),
-        ("kill", "provider_error"),
         ("nan", "provider_error"),
         ("host-oom", "oom"),
     ],
@@ -214,3 +215,25 @@ def test_a_model_that_went_away_fails_the_job_that_waited(model: Model) -> None:
 def test_no_picture_stays_in_the_working_folder(model: Model, settings: Settings) -> None:
     drawn(count=2)
     assert list(Path(settings.RUN_DIR, "images").iterdir()) == []
+
+
+def test_a_runner_that_was_killed_is_no_fault_of_the_job(model: Model, fault: Fault) -> None:
+    fault("kill@step:2")
+    job = drawn()
+    assert (job.status, job.error_code, job.attempts) == ("queued", "worker_lost", 1)
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_what_a_killed_worker_left_goes_with_the_next_attempt(
+    model: Model, settings: Settings, in_use: bool
+) -> None:
+    left = Path(settings.RUN_DIR, "images", "draw-left")
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    held = os.open(left, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX if in_use else fcntl.LOCK_UN)
+        drawn()
+    finally:
+        os.close(held)
+    assert left.exists() is in_use
