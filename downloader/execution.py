@@ -15,7 +15,7 @@ from downloader.library.errors import DownloadError
 from downloader.library.plan import Plan
 from downloader.library.sources.base import Source
 from downloader.library.watch import Control
-from downloader.recording import Recorder
+from downloader.recording import Recorder, Subject
 from jobs.errors import AttemptFailed
 from jobs.patience import persist
 from jobs.run import Run
@@ -66,7 +66,7 @@ def _tell_plan(run: Run, plan: Plan) -> None:
 
 
 def _fetch(run: Run, source: Source, plan: Plan, tools: Tools, control: Control) -> Acquired:
-    recorder = Recorder(run, plan, source.scheme)
+    recorder = Recorder(run, Subject.of(plan, source.scheme))
     try:
         return beside(
             run,

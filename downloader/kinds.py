@@ -36,4 +36,24 @@ VERIFY = Kind(
     timeout_s=LONGEST_S,
     model_id=_model_id,
 )
-TYPES = (DOWNLOAD.name, VERIFY.name)
+SYNC = Kind(
+    name="sync",
+    queue="io",
+    serializer="downloader.hub.api.parameters.SyncSerializer",
+    executor="downloader.hub.syncing.sync",
+    steps=("list", "fetch"),
+    stages={"list": 0.3, "fetch": 0.7},
+    permission="downloader.add_download",
+    timeout_s=LONGEST_S,
+)
+MIRROR = Kind(
+    name="mirror",
+    queue="io",
+    serializer="downloader.hub.api.parameters.MirrorSerializer",
+    executor="downloader.hub.mirroring.mirror",
+    steps=("resolve", "fetch"),
+    stages={"resolve": 0.02, "fetch": 0.98},
+    permission="downloader.add_download",
+    timeout_s=LONGEST_S,
+)
+TYPES = (DOWNLOAD.name, VERIFY.name, SYNC.name, MIRROR.name)

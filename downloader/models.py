@@ -61,3 +61,6 @@ class DownloadFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+from downloader.hub import models as hub  # noqa: E402, F401  Django looks for models here

@@ -106,22 +106,39 @@ class Listener(Observer):
         )
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is downloaded, as people are told of it: the sizes of its files by path."""
+
+    source: str
+    source_uri: str
+    title: str
+    files: Mapping[str, int | None]
+    bytes_total: int | None
+
+    @classmethod
+    def of(cls, plan: Plan, source: str) -> Subject:
+        files = {file.path: file.file.size for file in plan.files}
+        resolved = plan.resolved
+        return cls(source, resolved.source_uri, resolved.title, files, plan.bytes_total)
+
+
 class Recorder:
     """Writes what a listener heard, in the name of a run that still holds its job."""
 
-    def __init__(self, run: Run, plan: Plan, source: str) -> None:
+    def __init__(self, run: Run, subject: Subject) -> None:
         self.run = run
-        self.source = source
-        self.listener = Listener({file.path: file.file.size for file in plan.files})
+        self.source = subject.source
+        self.listener = Listener(subject.files)
         self._counted = 0
         self._written_at = 0.0
-        persist(lambda: self._begin(plan))
+        persist(lambda: self._begin(subject))
 
-    def _begin(self, plan: Plan) -> None:
+    def _begin(self, subject: Subject) -> None:
         facts = {
-            "source_uri": plan.resolved.source_uri,
-            "title": plan.resolved.title[:300],
-            "bytes_total": plan.bytes_total,
+            "source_uri": subject.source_uri,
+            "title": subject.title[:300],
+            "bytes_total": subject.bytes_total,
             "bytes_done": 0,
             "bytes_received": 0,
             "updated_at": timezone.now(),
@@ -131,8 +148,8 @@ class Recorder:
             download, _ = Download.objects.update_or_create(job_id=self.run.job_id, defaults=facts)
             download.files.all().delete()
             rows = [
-                DownloadFile(download=download, path=file.path, size_bytes=file.file.size)
-                for file in plan.files
+                DownloadFile(download=download, path=path, size_bytes=size)
+                for path, size in subject.files.items()
             ]
             DownloadFile.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
 

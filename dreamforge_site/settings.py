@@ -311,6 +311,8 @@ JOB_TYPES = [
     "jobs.generation.kind.KIND",
     "downloader.kinds.DOWNLOAD",
     "downloader.kinds.VERIFY",
+    "downloader.kinds.SYNC",
+    "downloader.kinds.MIRROR",
 ]
 JOB_TIMEOUT_S = ENVIRONMENT.job_timeout_s
 # A worker that shows no sign of life for so long has lost its jobs; others start them again.

@@ -61,7 +61,7 @@ def acquire(
         install.refuse_early(plan, store)
     judging = Judging(source, plan.resolved.source_uri, plan.policy, tuple(store.overrides()))
     with store.claim() as claim:
-        run = _Acquisition(plan, judging, store, engine, claim, control, observer)
+        run = Acquisition(plan, judging, store, engine, claim, control, observer)
         stored = run.bring()
         control.check()
         base = source.to_model_descriptor(plan.resolved)
@@ -74,7 +74,9 @@ def acquire(
     return Acquired(descriptor, run.received, run.already_here)
 
 
-class _Acquisition:
+class Acquisition:
+    """Bringing the bytes of a plan into the store, whatever is made of them then."""
+
     def __init__(
         self,
         plan: Plan,

@@ -91,7 +91,7 @@ def complete(plan: Plan, stored: Mapping[str, Stored], base: Descriptor) -> Desc
         local_path=str(plan.folder),
         installed=True,
         files=files,
-        provenance={**base.provenance, "downloaded_at": _now()},
+        provenance={**base.provenance, "downloaded_at": now()},
     )
 
 
@@ -166,7 +166,7 @@ def encoded(descriptor: Descriptor) -> bytes:
     return json.dumps(descriptor.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -312,12 +312,25 @@ def remove(folder: PurePosixPath, store: Store, *, dry_run: bool = False) -> Rem
     if not (store.root / folder).exists():
         raise NotFound(f"Nothing is installed in {folder}.", details={"path": str(folder)})
     files = standing.files if standing else ()
+    return remove_links(folder, files, f"{folder}/{MODEL_DESCRIPTOR}", store, dry_run=dry_run)
+
+
+def remove_links(
+    folder: PurePosixPath,
+    files: Sequence[InstalledFile],
+    descriptor: str,
+    store: Store,
+    *,
+    dry_run: bool,
+) -> Removed:
+    """Remove a folder of links and the blobs that only it used. `descriptor` is the path of the
+    file in it that names them."""
     ways = [(file, store.placed(folder, file.path, file.sha256, file.size)) for file in files]
     links = Counter(file.sha256 for file, how in ways if how is How.HARDLINK)
     copies = sum(file.size for file, how in ways if how is How.COPY)
     terms = Terms(dry_run=dry_run, grace_s=0.0, only={file.sha256 for file in files})
     if dry_run:
-        terms = replace(terms, without={f"{folder}/{MODEL_DESCRIPTOR}"}, links=links)
+        terms = replace(terms, without={descriptor}, links=links)
     else:
         store.remove_folder(folder)
     collected = store.collect(terms=terms)

@@ -20,9 +20,9 @@ from downloader.library.safety import (
 from downloader.library.selection import select
 from downloader.library.sources.base import RemoteFile, Resolved
 from downloader.library.sources.filetypes import type_of
-from registry.kinds import KINDS, FileFacts, guess
+from registry.kinds import KINDS, OTHER, FileFacts, guess
 
-__all__ = ["Plan", "PlannedFile", "make", "select"]
+__all__ = ["Plan", "PlannedFile", "make", "mirrored", "select"]
 
 MOST_SHOWN: Final = 5
 Skipped = tuple[RemoteFile, str]
@@ -92,6 +92,40 @@ def make(
         bytes_needed=_bytes(file for file in files if not file.present),
         warnings=(*choice.warnings, *_warnings(files)),
         kind_given=kind_given,
+        policy=policy,
+    )
+
+
+def mirrored(
+    resolved: Resolved,
+    paths: Iterable[str],
+    *,
+    policy: Policy,
+    present: Callable[[RemoteFile], str | None],
+    folder: PurePosixPath,
+) -> Plan:
+    """Exactly these files of the source, as they are named there, to be shown in `folder`. What is
+    not allowed is in `skipped`; NothingSelected when nothing else is."""
+    wanted = set(paths)
+    chosen = [file for file in resolved.files if file.path in wanted]
+    taken, barred = _allowed(chosen, policy)
+    if not taken:
+        told = "; ".join(f"{file.path[:120]!r} {why}" for file, why in barred[:MOST_SHOWN])
+        raise NothingSelected(f"There is nothing to download: {told or 'no file is selected'}.")
+    files = tuple(_planned(file, path, present) for file, path in taken)
+    _check_limits(files, policy)
+    return Plan(
+        resolved=resolved,
+        files=files,
+        skipped=tuple(barred),
+        kind=OTHER,
+        name=resolved.name,
+        version=resolved.version,
+        folder=folder,
+        bytes_total=_bytes(files),
+        bytes_needed=_bytes(file for file in files if not file.present),
+        warnings=tuple(_warnings(files)),
+        kind_given=True,
         policy=policy,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from dreamforge_site.accounts.models import User
-from jobs import claims, execution, submission
+from jobs import claims, execution, kinds, submission
 from jobs.models import Job
 from tests import hubs
 from tests.hubs import Hub, models
@@ -50,7 +50,7 @@ def operator(db: None) -> User:
 
 def run_next(queue: str = "io") -> Job:
     """Do the next waiting job here and now, as a worker's slot would."""
-    lease = claims.next_lease(queue, "a worker", ["download", "verify"])
+    lease = claims.next_lease(queue, "a worker", list(kinds.names_for(queue)))
     assert lease is not None, "no job waits"
     run = execution.prepare(lease)
     assert run is not None

@@ -1,0 +1,1 @@
+"""The hub: repositories that are tracked, mirrored file by file, and served back."""

@@ -1,0 +1,50 @@
+"""The fields of the hub's job types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+MOST_FILES = 20_000
+REVISION_LENGTH = 512
+ENTRY_TYPES = ("file", "dir")
+
+
+class EntrySerializer(serializers.Serializer[Any]):
+    path = serializers.CharField(
+        max_length=1024, help_text="A file, a folder, or a pattern such as `*.safetensors`."
+    )
+    type = serializers.ChoiceField(choices=ENTRY_TYPES, default="file")
+
+
+class SyncSerializer(serializers.Serializer[Any]):
+    repo_id = serializers.UUIDField(help_text="Of a registered repository.")
+    revision = serializers.CharField(
+        max_length=REVISION_LENGTH,
+        required=False,
+        help_text="Another revision of it than the one that is registered.",
+    )
+
+
+class MirrorSerializer(serializers.Serializer[Any]):
+    """Files by id, or a repository and what of it."""
+
+    artifact_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, max_length=MOST_FILES, min_length=1
+    )
+    repo_id = serializers.UUIDField(required=False)
+    commit = serializers.RegexField(
+        r"\A[0-9a-f]{40,64}\Z", required=False, help_text="An older commit that is still known."
+    )
+    selection = serializers.ListField(
+        child=EntrySerializer(), required=False, max_length=MOST_FILES
+    )
+    force = serializers.BooleanField(
+        default=False, help_text="Read what is here again, and fetch what is damaged."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("artifact_ids" in attrs) == ("repo_id" in attrs):
+            raise serializers.ValidationError("Name either artifact_ids or a repo_id.")
+        return attrs

@@ -1,0 +1,32 @@
+"""Refused at the door of the hub: facts, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class HubError(Exception):
+    """`code` is a word of the API's table."""
+
+    code = "invalid_input"
+
+    def __init__(self, message: str, *, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+
+
+class UnknownRepo(HubError):
+    code = "not_found"
+
+
+class NotSynced(HubError):
+    """Its files are not known yet."""
+
+    code = "invalid_state"
+
+
+class AlreadyDownloaded(HubError):
+    """Everything that was asked for is here; `force` fetches it again."""
+
+    code = "already_downloaded"
