@@ -35,11 +35,12 @@ class _Counted(NamedTuple):
     item: Any
     errors: Any
     webhooks: Any
+    gpu_memory: Any
 
 
 @cache
 def _counted() -> _Counted:
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import Counter, Gauge, Histogram
 
     def seconds(name: str, documentation: str, *labels: str) -> Histogram:
         return Histogram(name, documentation, labels, buckets=SECONDS, registry=None)
@@ -61,6 +62,14 @@ def _counted() -> _Counted:
             "Attempts to deliver; `outcome` is delivered, retried or failed (given up).",
             ("outcome",),
             registry=None,
+        ),
+        Gauge(
+            "dreamforge_gpu_memory_bytes",
+            "Of a device: in use `before` its last runner started and `after` it was gone, and "
+            "the `peak` of the last request.",
+            ("device", "moment"),
+            registry=None,
+            multiprocess_mode="livesum",  # a device is drawn on by one process
         ),
     )
 
@@ -101,6 +110,14 @@ def attempt_failed(code: str, outcome: str) -> None:
 @_harmless
 def webhook_attempted(outcome: str) -> None:
     _counted().webhooks.labels(outcome).inc()
+
+
+@_harmless
+def gpu_memory(device: str, **bytes_at: int | None) -> None:
+    """By moment; one that is not known leaves what was known of it."""
+    for moment, size in bytes_at.items():
+        if size is not None:
+            _counted().gpu_memory.labels(device, moment).set(size)
 
 
 def collect() -> list[Any]:

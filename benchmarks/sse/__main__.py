@@ -61,17 +61,19 @@ def row(name: str, seen: dict[str, list[float]], usage: Usage) -> str:
 
 
 def beside_posts(site: Site, load: Load) -> Iterator[str]:
-    alone = posts.rate(site.port)
+    alone = posts.rate(site.port, site.key)
     jobs = site.post_jobs(1)
     paths = [f"/v1/jobs/{jobs[0]}/progress/stream"]
     clients = site.run("clients", {"port": site.port, "paths": paths, "count": load.clients})
     assert clients.stdout is not None
     clients.stdout.readline()
-    site.run("writer", {"jobs": jobs, "rate": load.rate, "seconds": posts.SECONDS + SETTLING_S})
+    site.run("writer", {"jobs": jobs, "rate": load.rate, "seconds": posts.LONGEST_S})
     time.sleep(SETTLING_S)
-    beside = posts.rate(site.port)
+    beside = posts.rate(site.port, site.key)
     clients.stdout.readline()
-    alone = (alone + posts.rate(site.port)) / 2  # before and after: the machine may have changed
+    alone = (
+        alone + posts.rate(site.port, site.key)
+    ) / 2  # before and after: the machine may have changed
     yield (
         f"POST /v1/jobs: {alone:.0f}/s alone, {beside:.0f}/s beside {load.clients} streams with "
         f"{load.rate:g} events/s each: {beside / alone:.2f}"

@@ -1,30 +1,24 @@
-"""How many jobs a second a server takes from a few busy clients."""
+"""How many jobs a second a server takes, posted as `python -m benchmarks posting` posts them."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import time
-from concurrent.futures import ProcessPoolExecutor
+import http
+import uuid
 
-CONNECTIONS = 4
-SECONDS = 8.0
+from benchmarks import client
 
-
-def rate(port: int) -> float:
-    with ProcessPoolExecutor(CONNECTIONS) as pool:
-        return sum(pool.map(_post_for_a_while, [port] * CONNECTIONS)) / SECONDS
+CONNECTIONS = 16
+REQUESTS = 5000
+WARM_UP = 400
+LONGEST_S = 25.0  # what they take on a slow machine
 
 
-def _post_for_a_while(port: int) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    body = json.dumps({"type": "selftest"})
-    until = time.monotonic() + SECONDS
-    done = 0
-    while time.monotonic() < until:
-        connection.request("POST", "/v1/jobs", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == http.HTTPStatus.ACCEPTED
-        done += 1
-    return done
+def rate(port: int, key: str) -> float:
+    def make(_number: int) -> bytes:
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": uuid.uuid4().hex}
+        return client.request("POST", "/v1/jobs", headers, {"type": "selftest"})
+
+    client.run(port, make, CONNECTIONS, WARM_UP)
+    load = client.run(port, make, CONNECTIONS, REQUESTS)
+    assert set(load.statuses) == {http.HTTPStatus.ACCEPTED}, load.statuses
+    return load.per_second

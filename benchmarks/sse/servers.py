@@ -19,11 +19,13 @@ from tests.services.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60
+USER = "bench"
 
 
 @dataclass
 class Site:
     variables: dict[str, str]
+    key: str = ""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     children: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -87,12 +89,25 @@ def site(kind: str) -> Iterator[Site]:
                 "DF_JOB_MAX_QUEUED": "0",
             }
             manage = [sys.executable, "manage.py"]
-            subprocess.run(
-                [*manage, "migrate", "--verbosity=0"], cwd=ROOT, env=variables, check=True
-            )
-            found = Site(variables)
+            found = Site(variables, key=_prepare(manage, variables))
             with _serving(found, [*manage, "web"]):
                 yield found
+
+
+def _prepare(manage: list[str], variables: dict[str, str]) -> str:
+    """An empty database with one user; a key of hers."""
+    told = {**variables, "DJANGO_SUPERUSER_PASSWORD": "a password of the benchmarks"}
+    user = ["--noinput", f"--username={USER}", "--email=b@example.org"]
+    key = [f"--user={USER}", "--name=bench", "--scopes=read,jobs"]
+    for words in (
+        ["migrate", "--verbosity=0"],
+        ["createsuperuser", *user],
+        ["apikey_create", *key],
+    ):
+        done = subprocess.run(
+            [*manage, *words], cwd=ROOT, env=told, check=True, stdout=subprocess.PIPE, text=True
+        )
+    return done.stdout.strip()
 
 
 @contextlib.contextmanager

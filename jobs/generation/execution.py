@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
+from jobs import metrics
 from jobs.errors import AttemptFailed
 from jobs.generation import keepers, plans, recipe, storing
 from jobs.generation.plans import Plan
@@ -41,6 +42,10 @@ from runners.supervision import Limits, Listener
 STEP = "generate"
 OUT_PREFIX = "draw-"
 ABANDONED_AFTER_S = 60.0  # a folder is made a moment before it is locked
+PASSING = ("worker_lost", "storage_error")
+# A process that died says little about the request: the next may well live. How often that is tried
+# is bounded as for every job, and what kills each of them ends among the dead letters.
+DIED = ("crash:", "exit:")
 
 
 def generate(run: Run) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def _limits(run: Run) -> Limits:
 
 def _failed(error: RunnerError) -> AttemptFailed:
     message = f"{error.message} ({error.reason})" if error.reason else error.message
-    transient = error.code in ("worker_lost", "storage_error")
+    transient = error.code in PASSING or error.reason.startswith(DIED)
     return AttemptFailed(error.code, message, transient=transient, detail=error.detail)
 
 
@@ -171,6 +176,7 @@ class _Drawing(Listener):
     def device_memory(self, before: int | None, after: int | None, peak: int) -> None:
         if before is not None or peak:
             self.run.log("gpu.mem", before=before, after=after, peak=peak)
+            metrics.gpu_memory(self.run.device, before=before, after=after, peak=peak)
 
     def _Loading(self, said: Loading) -> None:  # noqa: N802  named as the messages are
         for index in self.left:

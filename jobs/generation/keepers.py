@@ -8,8 +8,9 @@ import uuid
 import structlog
 from django.conf import settings
 
+from jobs import metrics
 from jobs.generation import engines
-from runners.supervision import Keeper
+from runners.supervision import Keeper, Listener
 
 log = structlog.get_logger(__name__)
 
@@ -19,13 +20,25 @@ _keepers: dict[str, Keeper] = {}
 _models: dict[str, tuple[str, uuid.UUID]] = {}
 
 
+class _Idle(Listener):
+    """Hears of a runner that ended between jobs, when there is no job's log to write to."""
+
+    def __init__(self, slot: str) -> None:
+        self._slot = slot
+
+    def device_memory(self, before: int | None, after: int | None, peak: int) -> None:
+        log.info("idle_runner_ended", device=self._slot, before=before, after=after, peak=peak)
+        metrics.gpu_memory(self._slot, before=before, after=after, peak=peak)
+
+
 def of(slot: str) -> Keeper:
     """The keeper of a worker's slot."""
     with _lock:
         if slot not in _keepers:
             engine = engines.chosen()
             device = engines.device_of(slot, engine)
-            _keepers[slot] = Keeper(engine.name, device, settings.RUNNER_KEEP_ALIVE_S)
+            keep_alive_s = settings.RUNNER_KEEP_ALIVE_S
+            _keepers[slot] = Keeper(engine.name, device, keep_alive_s, idle=_Idle(slot))
         return _keepers[slot]
 
 

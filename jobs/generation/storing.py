@@ -66,6 +66,8 @@ def _put(key: str, path: Path, wait: Callable[[float], None]) -> None:
     for attempt in range(1, TRIES + 1):
         started_at = time.monotonic()
         try:
+            if attempt > 1:  # half a file of the last try would have this one stored beside it
+                default_storage.delete(key)
             with path.open("rb") as file:
                 stored = default_storage.save(key, File(file, name=key))
         except Exception as error:  # each storage has errors of its own

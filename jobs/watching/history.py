@@ -19,6 +19,12 @@ MARKS_AT_ONCE = 500
 SPANS_AT_ONCE = 100
 Marks = dict[uuid.UUID, Mark]
 MARK = ("id", "last_seq", "status")
+MOVED = f"""
+    SELECT told.id, job.last_seq, job.status
+    FROM unnest(%s::uuid[], %s::integer[]) AS told (id, last_seq)
+    LEFT JOIN {Job._meta.db_table} AS job ON job.id = told.id
+    WHERE job.last_seq IS DISTINCT FROM coalesce(told.last_seq, -1)
+"""  # noqa: S608  the table's name is ours
 
 
 def marks(job_ids: Iterable[uuid.UUID]) -> Marks:
@@ -29,6 +35,17 @@ def marks(job_ids: Iterable[uuid.UUID]) -> Marks:
         found |= {job_id: Mark(*facts) for job_id, *facts in rows.values_list(*MARK)}
     gone = Mark(0, GONE)
     return {job_id: found.get(job_id, gone) for job_id in ids}
+
+
+def moved(told: Mapping[uuid.UUID, int | None]) -> Marks:
+    """Of those whose history does not end where their listeners were told; of the rest nothing,
+    so that a thousand quiet jobs cost one short query."""
+    if connection.vendor != "postgresql":
+        return {id_: mark for id_, mark in marks(told).items() if mark.last_seq != told[id_]}
+    with connection.cursor() as cursor:
+        cursor.execute(MOVED, [list(told), list(told.values())])
+        rows = cursor.fetchall()
+    return {id_: Mark(0, GONE) if seq is None else Mark(seq, status) for id_, seq, status in rows}
 
 
 def running() -> Marks:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from jobs.states import State
 from jobs.watching import history
 from jobs.watching.history import Marks
 from jobs.watching.lines import Stretch
@@ -59,10 +58,12 @@ class Look:
             return False
         return time.monotonic() - self._round_at >= ROUND_EVERY_S
 
-    def _marks_of_all(self, told: Iterable[uuid.UUID], version: int | None) -> Marks:
-        found = history.marks(told)
+    def _marks_of_all(self, told: Mapping[uuid.UUID, int | None], version: int | None) -> Marks:
+        """Of those that moved; the rest stands where it stood."""
+        found = history.moved(told)
         self._round_at, self._round_version = time.monotonic(), version
-        self._ran = {job_id for job_id, mark in found.items() if mark.status == State.RUNNING}
+        if len(told) > FEW_JOBS:
+            self._ran = set(history.running()) & told.keys()
         return found
 
     def _marks(self, told: Mapping[uuid.UUID, int | None], fresh: set[uuid.UUID]) -> Marks:
