@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from benchmarks import client, machine, tables
 from benchmarks.service import Service
+from tests.services.rabbitmq import RabbitServer, is_installed
 from tests.services.redis import RedisServer
 
 JOBS = 10_000
@@ -65,7 +66,19 @@ def redis() -> Iterator[str]:
         server.stop()
 
 
+@contextlib.contextmanager
+def rabbitmq() -> Iterator[str]:
+    server = RabbitServer()
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
 BROKERS = {"embedded": embedded, "Redis": redis}
+if is_installed():
+    BROKERS["RabbitMQ"] = rabbitmq
 
 
 def _measure(database: str, broker: str) -> tuple[object, ...]:

@@ -10,8 +10,10 @@ from typing import TypeVar
 
 import pytest
 
+from tests.services import rabbitmq
 from tests.services.postgres import PostgresServer
 from tests.services.process import ServerProcess
+from tests.services.rabbitmq import RabbitServer
 from tests.services.redis import RedisServer
 from tests.services.s3 import S3Server
 
@@ -34,6 +36,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     yield from _running(RedisServer())
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[RabbitServer]:
+    if not rabbitmq.is_installed():
+        pytest.skip("RabbitMQ is not installed")
+    yield from _running(RabbitServer())
 
 
 @pytest.fixture(scope="session")
