@@ -1,63 +1,34 @@
-"""What the job commands share: their exit codes, their errors in one line, and their tables.
-
-Results go to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong
+"""What the job commands share, beside what all commands do. Exit codes: 0 done, 1 failed, 2 wrong
 usage, 3 not found, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import uuid
 from argparse import ArgumentTypeError
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DatabaseError, InterfaceError
+from django.core.management.base import CommandError
 
 from jobs.errors import JobError
 from jobs.models import Job
+from registry.command_line import INTERRUPTED, NOT_FOUND, USAGE, ForgeCommand, plain
 
-USAGE = 2
-NOT_FOUND = 3
-INTERRUPTED = 130
+__all__ = ["INTERRUPTED", "NOT_FOUND", "USAGE", "JobCommand", "count", "find", "job_id", "plain"]
+
 EXIT_CODES = {"invalid_input": USAGE}
 
 
-class JobCommand(BaseCommand):
-    """A command whose errors are one line and whose exit code says which kind."""
-
-    requires_system_checks: list[str] = []
+class JobCommand(ForgeCommand):
+    """Its exit code says which kind of error about jobs it was."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
         except JobError as error:
             raise CommandError(_told(error), returncode=EXIT_CODES.get(error.code, 1)) from error
-        except (DatabaseError, InterfaceError) as error:
-            message = f"The database cannot be used ({type(error).__name__}): see manage.py migrate"
-            raise CommandError(f"{message} and DF_DATABASE_URL.") from error
-        except KeyboardInterrupt:
-            self.stderr.write("Interrupted.")
-            sys.exit(INTERRUPTED)
-        except BrokenPipeError:
-            # Whoever read our output has enough; Python would complain at the final flush.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return None
-
-    def say(self, message: str) -> None:
-        self.stderr.write(message)
-
-    def print_json(self, value: Any) -> None:
-        self.stdout.write(json.dumps(value, indent=2, cls=DjangoJSONEncoder))
-
-    def print_table(self, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        for line in table(head, rows):
-            self.stdout.write(line)
 
 
 def job_id(text: str) -> uuid.UUID:
@@ -95,21 +66,6 @@ def params_from(text: str, named: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CommandError(f"{named}: takes a JSON object.", returncode=USAGE)
     return value
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Aligned columns; every cell one line of printable characters."""
-    cells = [list(head), *([plain(str(cell)) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-
-
-def plain(text: str) -> str:
-    """Without line ends and the characters that steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def moment(time: datetime | None) -> str:

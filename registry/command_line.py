@@ -1,4 +1,4 @@
-"""What the model commands share: their exit codes, their errors in one line, and their tables.
+"""What all commands share: their exit codes, their errors in one line, and their tables.
 
 Results go to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong
 usage, 3 not found, 130 interrupted.
@@ -22,21 +22,20 @@ FAILED = 1
 USAGE = 2
 NOT_FOUND = 3
 INTERRUPTED = 130
+# What SQLite and PostgreSQL say.
+DISK_FULL = ("disk is full", "No space left on device")
 
 
-class ModelCommand(BaseCommand):
-    """A command whose errors are one line and whose exit code says which kind."""
+class ForgeCommand(BaseCommand):
+    """A command whose errors are one line."""
 
     requires_system_checks: list[str] = []
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except RegistryError as error:
-            raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
         except (DatabaseError, InterfaceError) as error:
-            message = f"The database cannot be used ({type(error).__name__}): see manage.py migrate"
-            raise CommandError(f"{message} and DF_DATABASE_URL.") from error
+            raise CommandError(_trouble(error)) from error
         except KeyboardInterrupt:
             self.stderr.write("Interrupted.")
             sys.exit(INTERRUPTED)
@@ -54,6 +53,24 @@ class ModelCommand(BaseCommand):
     def print_table(self, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         for line in table(head, rows):
             self.stdout.write(line)
+
+
+class ModelCommand(ForgeCommand):
+    """Its exit code says which kind of error about models it was."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except RegistryError as error:
+            raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
+
+
+def _trouble(error: DatabaseError | InterfaceError) -> str:
+    """The database's own words can hold its address; only what is known to be harmless is told."""
+    if any(words in str(error) for words in DISK_FULL):
+        return "The disk under the database is full: make room, then try again."
+    message = f"The database cannot be used ({type(error).__name__}): see manage.py migrate"
+    return f"{message} and DF_DATABASE_URL."
 
 
 def _exit_code(error: RegistryError) -> int:

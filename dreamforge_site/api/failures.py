@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponse)
 
 API_PREFIXES = ("/v1", "/openai", "/hf", "/healthz", "/readyz", "/metrics")
+# What SQLite and PostgreSQL say.
+DISK_FULL = ("disk is full", "No space left on device")
 UNKNOWN_HOST = "The service does not answer to this host name; DF_ALLOWED_HOSTS lists its own."
 TITLES = {
     400: "That request could not be understood",
@@ -158,6 +160,12 @@ def _throttled(exception: Any) -> ApiError:
     )
 
 
+def _of_the_database(exception: OperationalError) -> ApiError:
+    if any(words in str(exception) for words in DISK_FULL):
+        return ApiError("insufficient_storage", "The disk under the database is full.")
+    return ApiError("infra_unavailable", "The database is not available just now.")
+
+
 def _flat(detail: Any, name: str = "") -> dict[str, list[str]]:
     """`{"a": {"b": ["wrong"]}, "c": [{}, {"d": ["bad"]}]}` as `a.b` and `c.1.d`."""
     if isinstance(detail, dict):
@@ -197,7 +205,7 @@ TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any], ApiError]], ...] 
     (SuspiciousOperation, _fixed("malformed_request", "The request was refused as unsafe.")),
     (BadRequest, _fixed("malformed_request", "The request could not be understood.")),
     # The pool's timeout and a refused connection arrive as these two; their text names the server.
-    (OperationalError, _fixed("infra_unavailable", "The database is not available just now.")),
+    (OperationalError, _of_the_database),
     (InterfaceError, _fixed("infra_unavailable", "The database is not available just now.")),
 )
 

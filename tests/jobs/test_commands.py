@@ -14,12 +14,13 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from dreamforge_site.accounts.models import User
-from jobs import command_line, events, queueing
+from jobs import events, queueing
 from jobs.events import Note
 from jobs.management.commands import job_requeue
 from jobs.models import Job, Queue
 from jobs.states import State
 from jobs.webhooks.models import JobWebhook
+from registry import command_line
 from tests.jobs import invariants
 from tests.jobs.api.conftest import a_job
 from tests.jobs.service import Service, wait_until
