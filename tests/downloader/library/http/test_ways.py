@@ -17,7 +17,9 @@ import pytest
 
 from downloader.library.errors import AccessNeeded, ProtocolViolation, Refused
 from downloader.library.http import Broken, Client
-from downloader.library.sources.base import Location
+from downloader.library.sources.base import Location, RemoteFile
+from downloader.library.transfer import Engine, Target, TransferOptions
+from downloader.library.watch import Control, Observer
 from tests import hubs
 from tests.downloader.library.http.conftest import OPTIONS
 from tests.hubs.messages import redirect
@@ -222,3 +224,22 @@ def test_nobody_is_led_from_https_to_http(
         pytest.raises(ProtocolViolation, match="https to http"),
     ):
         client.get(Location(url))
+
+
+def test_a_large_file_comes_over_tls_in_ranges(
+    secure_hub: hubs.Hub, authority: tuple[Path, Path], tmp_path: Path
+) -> None:
+    size = 3 << 20
+    content = hubs.Generated(size)
+    url = secure_hub.web.add("/large", content)
+    file = RemoteFile("large", "large", size)
+    options = TransferOptions(connections=4, first_connections=4, segment_bytes=1 << 20)
+    with Client(replace(OPTIONS, ca_file=str(authority[0]))) as client:
+        fetched = Engine(client, options).fetch(
+            {"large": (file, Target(tmp_path / "large.part"))},
+            lambda _file: Location(url),
+            Control(),
+            Observer(),
+        )["large"]
+    assert fetched.part.read_bytes() == content.read()
+    assert len(secure_hub.requests) > 1
