@@ -18,7 +18,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from registry import selection
+from registry import parameters, selection
 from registry.descriptors import TRUST, TRUSTED, Descriptor, InstalledFile
 from registry.errors import CannotEnable, InvalidDescriptor, UnknownModel
 from registry.models import Model
@@ -126,6 +126,18 @@ def set_default(model_id: uuid.UUID | None, *, by: Any = None) -> Model | None:
     raise UnknownModel("The default model is being changed by many at once; try again.")
 
 
+def set_defaults(model_id: uuid.UUID, defaults: Facts, *, by: Any = None) -> Model:
+    """What a request that says nothing gets from this model; InvalidDefaults when its schema does
+    not take one of them. Others stay as they are."""
+
+    def decide(model: Model) -> Facts:
+        schema = parameters.with_defaults(model.parameters_schema, defaults)
+        return {"parameters_schema": schema}
+
+    told = json.dumps(defaults, ensure_ascii=False)
+    return _change(model_id, decide, "given defaults", by, defaults=told)
+
+
 def forget(model_id: uuid.UUID, *, by: Any = None) -> None:
     """Remove the row, whose files are gone; UnknownModel when there is none."""
     with transaction.atomic():
@@ -206,7 +218,7 @@ def _tell(
             user_id=by.pk,
             queryset=[model],
             action_flag=flag,
-            change_message=f"{what}: {json.dumps(told)}",
+            change_message=f"{what}: {json.dumps({**told, **context})}",
             single_object=True,
         )
 

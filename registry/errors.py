@@ -22,6 +22,13 @@ class InvalidDescriptor(RegistryError):
     """A description of a model that cannot be used; the message names the part that is wrong."""
 
 
+class InvalidDefaults(RegistryError):
+    """Values that the model's own schema does not take, with the reasons by name."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        super().__init__("Some defaults are not taken.", details={"fields": fields})
+
+
 class InvalidModel(RegistryError):
     """No job can use this model. `reason`: unknown, wrong_kind, not_installed, disabled, or
     no_default when none was named and there is none to take."""

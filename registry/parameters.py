@@ -6,9 +6,13 @@ JSON has no order of fields and PostgreSQL keeps none, so `x-order` names the on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
+from registry.errors import InvalidDefaults
 from registry.kinds import DRAWN, EMBEDDING, LORA, UPSCALER, VAE
 
 Schema = dict[str, Any]
@@ -52,6 +56,35 @@ def schema_for(kind: str) -> Schema:
 def capabilities_for(kind: str) -> dict[str, Any]:
     """What a model of this kind is good for: its `role`, and the `tasks` it does by itself."""
     return deepcopy(CAPABILITIES.get(kind, {"role": "other", "tasks": []}))
+
+
+# What an operator may give a model as its own default; the rest belongs to a single request.
+ADJUSTABLE = ("negative_prompt", "width", "height", "steps", "guidance", "scheduler")
+
+
+def defaults_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request that says nothing gets from this model."""
+    properties = schema.get("properties")
+    known = properties if isinstance(properties, Mapping) else {}
+    said = {name: known[name] for name in ADJUSTABLE if isinstance(known.get(name), Mapping)}
+    return {name: about["default"] for name, about in said.items() if "default" in about}
+
+
+def with_defaults(schema: Mapping[str, Any], defaults: Mapping[str, Any]) -> Schema:
+    """The schema with these defaults; InvalidDefaults names what it does not take."""
+    changed = deepcopy(dict(schema))
+    wrong: dict[str, list[str]] = {}
+    for name, value in defaults.items():
+        about = changed.get("properties", {}).get(name)
+        if name not in ADJUSTABLE or not isinstance(about, dict):
+            wrong[name] = [f"Not one of: {', '.join(ADJUSTABLE)}."]
+        elif problems := [e.message for e in Draft202012Validator(about).iter_errors(value)]:
+            wrong[name] = problems
+        else:
+            about["default"] = value
+    if wrong:
+        raise InvalidDefaults(wrong)
+    return changed
 
 
 def _side(title: str) -> Schema:

@@ -50,7 +50,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
     provider = serializers.CharField(max_length=100, default=providers.DEFAULT)
     prompt = serializers.CharField(max_length=schemas.LONGEST_PROMPT)
     negative_prompt = serializers.CharField(
-        max_length=schemas.LONGEST_PROMPT, allow_blank=True, default=""
+        max_length=schemas.LONGEST_PROMPT, allow_blank=True, required=False
     )
     width = _side()
     height = _side()
@@ -88,7 +88,8 @@ class GenerateSerializer(serializers.Serializer[Any]):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         model = _model(given.get("model_id"))
-        filled = {**DEFAULTS, **_of_preset(given.get("preset")), **given}
+        own = schemas.defaults_of(model.parameters_schema) if model is not None else {}
+        filled = {**DEFAULTS, **own, **_of_preset(given.get("preset")), **given}
         if model is not None:
             _check_schema(model.parameters_schema, filled)
             filled["model_id"] = model.pk

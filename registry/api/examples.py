@@ -79,4 +79,7 @@ def _answer(name: str, value: Any) -> OpenApiExample:
 
 SUMMARY = _answer("A checkpoint", _SUMMARY)
 MODEL = _answer("A checkpoint", _MODEL)
+DEFAULTS = OpenApiExample(
+    "Fewer steps", value={"defaults": {"steps": 24, "guidance": 5.5}}, request_only=True
+)
 DISABLED = _answer("Disabled", {**_MODEL, "enabled": False, "is_default": False})

@@ -41,6 +41,14 @@ class ModelSummarySerializer(serializers.ModelSerializer[Model]):
         read_only_fields = fields
 
 
+class DefaultsSerializer(serializers.Serializer[Any]):
+    defaults = serializers.DictField(
+        child=serializers.JSONField(),
+        allow_empty=False,
+        help_text="By name: negative_prompt, width, height, steps, guidance, scheduler.",
+    )
+
+
 class ModelFileSerializer(serializers.Serializer[Any]):
     path = serializers.CharField(help_text="Below the model's folder.")
     sha256 = serializers.CharField()

@@ -104,6 +104,29 @@ class ModelDisableView(GenericAPIView[Model]):
         return _answer(request, catalog.disable(model_id, by=request.user))
 
 
+class ModelDefaultsView(GenericAPIView[Model]):
+    serializer_class = serializers.DefaultsSerializer
+    scope = "models"
+    queryset = Model.objects.none()
+
+    @extend_schema(
+        operation_id="models_defaults",
+        summary="Give a model its own defaults",
+        description="What a request that says nothing gets from this model; a preset and the "
+        "request itself go before it. What is not named stays. Needs the permission "
+        "`registry.change_model`.",
+        responses={200: serializers.ModelSerializer},
+        examples=[examples.DEFAULTS, examples.MODEL],
+        tags=["models"],
+    )
+    def patch(self, request: Request, model_id: uuid.UUID) -> Response:
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        _require_change(request)
+        model = catalog.set_defaults(model_id, wanted.validated_data["defaults"], by=request.user)
+        return _answer(request, model)
+
+
 def _filters(query: dict[str, Any]) -> Filters:
     enabled = serializers.ENABLED[query.get("enabled", "true")]
     return Filters(

@@ -271,3 +271,28 @@ def test_the_browsable_page_of_a_model_offers_its_buttons_to_nobody_in_vain(
 ) -> None:
     page = api.get(f"/v1/models/{a_model().pk}", headers={"Accept": "text/html"})
     assert page.status_code == 200
+
+
+def test_a_model_gets_defaults_of_its_own(operator_api: APIClient) -> None:
+    address = f"/v1/models/{a_model().pk}/defaults"
+    given = {"defaults": {"steps": 24, "guidance": 5.5}}
+    answer = operator_api.patch(address, given, format="json")
+    assert answer.status_code == 200, answer.json()
+    properties = answer.json()["parameters_schema"]["properties"]
+    assert (properties["steps"]["default"], properties["guidance"]["default"]) == (24, 5.5)
+    assert properties["width"]["default"] == 1024
+    assert "given defaults" in LogEntry.objects.get().change_message
+
+
+def test_defaults_that_the_schema_does_not_take_are_named(operator_api: APIClient) -> None:
+    address = f"/v1/models/{a_model().pk}/defaults"
+    given = {"defaults": {"steps": 0, "prompt": "mine", "scheduler": "none"}}
+    answer = operator_api.patch(address, given, format="json")
+    assert answer.status_code == 422
+    assert set(answer.json()["details"]["fields"]) == {"steps", "prompt", "scheduler"}
+
+
+def test_giving_defaults_needs_the_permission(viewer_api: APIClient) -> None:
+    address = f"/v1/models/{a_model().pk}/defaults"
+    answer = viewer_api.patch(address, {"defaults": {"steps": 24}}, format="json")
+    assert_envelope(answer, 403, "forbidden")

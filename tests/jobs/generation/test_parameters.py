@@ -125,3 +125,11 @@ def test_counting_up_needs_a_seed(model: Model) -> None:
 def test_the_job_names_its_model(model: Model) -> None:
     job = submission.submit("generate", asked(), None)
     assert (job.model_id, job.queue, job.summary["count"]) == (model.pk, "gpu", 1)
+
+
+def test_a_models_own_defaults_go_behind_the_preset_and_the_request(model: Model) -> None:
+    catalog.set_defaults(model.pk, {"steps": 24, "guidance": 5.5, "width": 768})
+    asked_for = kept(model_id=str(model.pk), preset="cpu", guidance=6)
+    assert [asked_for[name] for name in ("steps", "width", "guidance")] == [20, 512, 6.0]
+    bare = kept(model_id=str(model.pk))
+    assert [bare[name] for name in ("steps", "width", "guidance")] == [24, 768, 5.5]
