@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from downloader import configured, failures
+from downloader.admin import models
 from downloader.admin.forms import DownloadForm
 from downloader.configured import Wanted
 from downloader.kinds import DOWNLOAD
@@ -82,7 +83,8 @@ class DownloadAdmin(ShownAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.start_view)
-        return [path("start/", view, name="downloader_download_start"), *super().get_urls()]
+        start = path("start/", view, name="downloader_download_start")
+        return [start, *models.urls(self.admin_site), *super().get_urls()]
 
     def change_view(
         self,

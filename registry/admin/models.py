@@ -14,7 +14,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin as UnfoldAdmin
 from unfold.decorators import display
@@ -22,7 +22,7 @@ from unfold.decorators import display
 from registry import catalog, selection, wording
 from registry.admin import showing
 from registry.admin.filters import SourceFilter, TrustFilter
-from registry.errors import RegistryError
+from registry.errors import InvalidDefaults, RegistryError
 from registry.models import Model
 
 STATE_COLOURS = {"enabled": "success", "disabled": "warning", "not installed": "danger"}
@@ -130,6 +130,26 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
         return render_to_string(
             "admin/registry/model/switch.html", {"model": model, "key": str(model.pk)}
         )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.defaults_view)
+        mine = path("<uuid:model_id>/defaults/", view, name="registry_model_defaults")
+        return [mine, *super().get_urls()]
+
+    def defaults_view(self, request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+        """Takes the form of a model's page."""
+        if request.method != "POST" or not self.may_act(request):
+            raise PermissionDenied
+        try:
+            model = catalog.set_defaults(model_id, showing.given(request.POST), by=request.user)
+        except InvalidDefaults as error:
+            for name, problems in error.details["fields"].items():
+                self.message_user(request, f"{name}: {' '.join(problems)}", messages.ERROR)
+        except RegistryError as error:
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self.message_user(request, f"{model} has these defaults now.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:registry_model_change", args=[model_id]))
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         return [*super().get_list_display(request), *(["switch"] if self.may_act(request) else [])]
@@ -239,6 +259,11 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
             "web_page": showing.web_page(model.provenance),
             "schema": json.dumps(model.parameters_schema, indent=2, ensure_ascii=False),
             "buttons": _buttons(model) if self.may_act(request) else [],
+            "adjustable": showing.adjustable(model.parameters_schema)
+            if self.may_act(request)
+            else [],
+            "may_verify": request.user.has_perm("downloader.change_download"),
+            "may_remove": request.user.has_perm("registry.delete_model"),
         }
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from registry.descriptors import InstalledFile
+from registry.parameters import ADJUSTABLE
 
 FILES_SHOWN = 500
+NUMBERS = ("integer", "number")
 RANGES = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"))
 
 
@@ -38,6 +40,47 @@ def _parameter(name: str, given: Any) -> dict[str, str]:
         "default": _text(said["default"]) if "default" in said else "-",
         "description": str(said.get("description", "")),
     }
+
+
+def adjustable(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The fields of the form for a model's own defaults."""
+    properties = schema.get("properties")
+    known = properties if isinstance(properties, Mapping) else {}
+    return [
+        _field(name, known[name]) for name in ADJUSTABLE if isinstance(known.get(name), Mapping)
+    ]
+
+
+def _field(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": about.get("title", name),
+        "value": about.get("default", ""),
+        "choices": _words(about.get("enum")),
+        "number": about.get("type") in NUMBERS,
+        "minimum": about.get("minimum"),
+        "maximum": about.get("maximum"),
+        "step": about.get("multipleOf", 1 if about.get("type") == "integer" else "any"),
+    }
+
+
+def given(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's fields as JSON has them: a number where it can be one, so that the schema judges
+    the value and not its spelling."""
+    texts = {name: str(form[name]) for name in ADJUSTABLE if name in form}
+    return {
+        name: text if name in ("negative_prompt", "scheduler") else _number(text)
+        for name, text in texts.items()
+    }
+
+
+def _number(text: str) -> Any:
+    for parse in (int, float):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _limits(said: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,9 @@ from django.test import Client
 
 from dreamforge_site.accounts.models import User
 from jobs.models import Job
-from tests.downloader.conftest import CHECKPOINT, downloaded
+from registry.models import Model
+from registry.parameters import defaults_of
+from tests.downloader.conftest import CHECKPOINT, downloaded, run_next
 from tests.hubs import Hub
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +116,74 @@ def test_a_page_shows_each_file_and_leads_to_model_and_job(
     assert "xl.safetensors" in page
     assert f"/admin/jobs/job/{job.pk}/change/" in page
     assert f"/admin/registry/model/{job.summary['model_id']}/change/" in page
+
+
+@pytest.fixture
+def operator_client(db: None) -> Client:
+    return staff("boss", "operators")
+
+
+@pytest.fixture
+def installed(checkpoint: str) -> Model:
+    downloaded(checkpoint)
+    return Model.objects.get()
+
+
+def pages(model: Model) -> dict[str, str]:
+    below = f"/admin/downloader/download/models/{model.pk}"
+    return {
+        "model": f"/admin/registry/model/{model.pk}/change/",
+        "defaults": f"/admin/registry/model/{model.pk}/defaults/",
+        "verify": f"{below}/verify/",
+        "remove": f"{below}/remove/",
+    }
+
+
+def test_a_model_is_verified_from_its_page(operator_client: Client, installed: Model) -> None:
+    assert pages(installed)["verify"] in text(operator_client.get(pages(installed)["model"]))
+    operator_client.post(pages(installed)["verify"], {"repair": "1"})
+    job = run_next()
+    assert (job.type, job.status) == ("verify", "succeeded")
+    assert job.params == {"model_id": str(installed.pk), "repair": True}
+
+
+def test_what_a_removal_frees_is_shown_before_it_is_done(
+    operator_client: Client, installed: Model
+) -> None:
+    shown = text(operator_client.get(pages(installed)["remove"]))
+    assert "2.9" in shown  # MB
+    assert Model.objects.exists()
+    assert operator_client.post(pages(installed)["remove"]).status_code == 302
+    assert not Model.objects.exists()
+
+
+def test_a_model_gets_its_own_defaults_from_its_page(
+    operator_client: Client, installed: Model
+) -> None:
+    assert 'name="steps"' in text(operator_client.get(pages(installed)["model"]))
+    given = {"steps": "24", "guidance": "5.5", "scheduler": "euler", "negative_prompt": "dark"}
+    operator_client.post(pages(installed)["defaults"], given)
+    installed.refresh_from_db()
+    assert defaults_of(installed.parameters_schema) == {
+        "negative_prompt": "dark",
+        "width": 1024,
+        "height": 1024,
+        "steps": 24,
+        "guidance": 5.5,
+        "scheduler": "euler",
+    }
+    operator_client.post(pages(installed)["defaults"], {"steps": "many"})
+    installed.refresh_from_db()
+    assert defaults_of(installed.parameters_schema)["steps"] == 24
+
+
+def test_who_only_looks_is_offered_no_button_and_refused_the_deed(
+    viewer: Client, installed: Model
+) -> None:
+    page = text(viewer.get(pages(installed)["model"]))
+    offered = [name for name in ("defaults", "verify", "remove") if pages(installed)[name] in page]
+    assert offered == []
+    assert viewer.post(pages(installed)["defaults"], {"steps": "1"}).status_code == 403
+    assert viewer.get(pages(installed)["remove"]).status_code == 403
+    viewer.post(pages(installed)["verify"])
+    assert Job.objects.filter(type="verify").count() == 0
