@@ -91,7 +91,16 @@ def _postgresql(parts: SplitResult, pool_size: int) -> dict[str, Any]:
             "connect_timeout": CONNECT_TIMEOUT_S,
             **VANISHED,
             **options,
-            "pool": {"min_size": 1, "max_size": pool_size, "timeout": POOL_TIMEOUT_S},
+            "pool": {
+                "min_size": 1,
+                "max_size": pool_size,
+                "timeout": POOL_TIMEOUT_S,
+                # The pool doubles its waits while the server is away, without a bound: after an
+                # outage of a minute it would stay away for half a minute more, and running jobs
+                # would lose their leases. Giving up early makes the next caller begin anew, so that
+                # it is back four seconds after the server at the latest.
+                "reconnect_timeout": POOL_TIMEOUT_S,
+            },
         },
     }
 

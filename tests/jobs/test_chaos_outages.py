@@ -23,7 +23,7 @@ from tests.services.postgres import PostgresServer
 pytestmark = [pytest.mark.live, pytest.mark.pure]
 
 ALIAS = "outage"
-AWAY_S = float(os.environ.get("DREAMFORGE_TEST_AWAY_S", "10"))  # more than two leases
+AWAY_S = float(os.environ.get("DREAMFORGE_TEST_AWAY_S", "13"))  # more than two leases
 
 
 @pytest.fixture
@@ -40,6 +40,8 @@ def service(
     known = connections.settings
     connections.settings = connections.configure_settings({**known, ALIAS: settings})
     started = Service(tmp_path, ALIAS)
+    # The pool of connections may need four seconds to find the server again.
+    started.variables["DREAMFORGE_TEST_LEASE_S"] = "6"
     with django_db_blocker.unblock():
         yield started
     started.close()
