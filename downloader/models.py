@@ -63,4 +63,18 @@ class DownloadFile(models.Model):
         return self.path
 
 
+class TokenCheck(models.Model):
+    """What a source last said of the token that is configured for it. The token is not here."""
+
+    source = models.CharField(primary_key=True, max_length=32)
+    account = models.CharField(max_length=200, blank=True)
+    scope = models.CharField(max_length=100, blank=True)
+    problem = models.CharField(max_length=500, blank=True)
+    checked_at = models.DateTimeField(default=timezone.now)
+    worked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.source} token"
+
+
 from downloader.hub import models as hub  # noqa: E402, F401  Django looks for models here

@@ -72,6 +72,14 @@ class Location:
     accepts_html: bool = False
 
 
+@dataclass(frozen=True)
+class Account:
+    """Whose token it is, and what it may do, in the source's own words."""
+
+    name: str
+    scope: str
+
+
 class Source(ABC):
     scheme: ClassVar[str]
     label: ClassVar[str]  # for people: "Hugging Face"
@@ -109,6 +117,11 @@ class Source(ABC):
     def verify(self, file: RemoteFile, computed: Computed) -> Trust:
         """Whether the bytes are those the source announced."""
         return judge(file.digest, computed)
+
+    def account(self, control: Control) -> Account | None:
+        """Whose token is configured, asked of the source; AccessNeeded when it does not take the
+        token. None: this source knows no tokens, or none is set."""
+        return None
 
     @abstractmethod
     def to_model_descriptor(self, resolved: Resolved) -> Descriptor:

@@ -19,7 +19,8 @@ from downloader.library.errors import (
     ProtocolViolation,
 )
 from downloader.library.http import StatusError
-from downloader.library.sources.base import Location, RemoteFile, Resolved, Source
+from downloader.library.sources.accounts import told_by
+from downloader.library.sources.base import Account, Location, RemoteFile, Resolved, Source
 from downloader.library.sources.civitai_failures import refused
 from downloader.library.sources.civitai_files import files_of, pinned_selection
 from downloader.library.sources.civitai_models import (
@@ -66,6 +67,14 @@ class CivitAI(Source):
         super().__init__(client, settings)
         self.endpoint = endpoint_of(settings, ENDPOINT, "DF_CIVITAI_ENDPOINT")
         self.token = token_of(settings, "CIVITAI_TOKEN")
+
+    def account(self, control: Control) -> Account | None:
+        """By the address that says who one is; its tokens have no scopes."""
+        if not self.token:
+            return None
+        location = Location(f"{self.endpoint}/api/v1/me", authorization=f"Bearer {self.token}")
+        told = told_by(self.client, location, self.label, "CIVITAI_TOKEN", control)
+        return Account(str(told.get("username", "")), "full")
 
     def resolve(self, ref: Ref, control: Control) -> Resolved:
         model, version, notes = self._find(ref, control)

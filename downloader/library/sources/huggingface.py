@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from downloader.library.errors import AccessNeeded
-from downloader.library.sources.base import Location, RemoteFile, Resolved, Source
+from downloader.library.sources.accounts import told_by
+from downloader.library.sources.base import Account, Location, RemoteFile, Resolved, Source
 from downloader.library.sources.describing import describe
 from downloader.library.sources.endpoints import endpoint_of, token_of
 from downloader.library.sources.filetypes import format_of, type_of
@@ -97,7 +98,22 @@ class HuggingFace(Source):
     def to_model_descriptor(self, resolved: Resolved) -> Descriptor:
         return describe(resolved, source="huggingface", repo=resolved.repo_id)
 
+    def account(self, control: Control) -> Account | None:
+        """By the address that says who one is."""
+        if not self.token:
+            return None
+        location = Location(f"{self.endpoint}/api/whoami-v2", authorization=f"Bearer {self.token}")
+        told = told_by(self.client, location, self.label, "HF_TOKEN", control)
+        token = told.get("auth", {}).get("accessToken", {})
+        return Account(str(told.get("name", "")), str(token.get("role", "unknown")))
+
     # For browsing
+
+    def repository(
+        self, repo_id: str, revision: str = DEFAULT_REVISION, control: Control | None = None
+    ) -> Repository:
+        """What the revision is at this moment, its files left aside: one request."""
+        return self._hub.repository(repo_id, revision, control or Control())
 
     def refs(self, repo_id: str, control: Control | None = None) -> RefNames:
         """Branches and tags."""

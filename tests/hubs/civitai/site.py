@@ -74,6 +74,8 @@ class CivitAI:
         if request.method not in ("GET", "HEAD"):
             return text("", 405, allow="GET, HEAD")
         match rest:
+            case ["me"]:
+                return self._me(request)
             case ["models"]:
                 return self._search(request)
             case ["models", number]:
@@ -139,6 +141,12 @@ class CivitAI:
             case ("api", "download", "models", number) if number.isdecimal():
                 return self._find(int(number))
         return None
+
+    def _me(self, request: Request) -> Response:
+        account = self._account(request)
+        if account is None:
+            raise Refused(as_json({"error": "Unauthorized"}, 401))
+        return as_json({"id": 1, "username": account, "tier": "free", "status": "active"})
 
     def _account(self, request: Request) -> str | None:
         """A token that is not known is as good as none."""
