@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import tables
+from benchmarks import machine, tables
 from benchmarks.drawing.work import Runner, Work, plainly
 from runners.protocol import EngineSettings, ModelFiles
 
-WORK = Work(side=384, steps=20)
-ROUNDS = 9
-COLUMNS = ("request to first image", "s", "beside in-process")
+WORK = Work(side=512, steps=20)  # about two seconds
+ROUNDS = 15
+COLUMNS = ("request to image", "s", "beside in-process", "CPU s", "beside in-process")
+Cost = tuple[float, float]  # seconds, and CPU seconds of this process and its child
 
 
 def measure(folder: Path) -> None:
@@ -25,18 +29,41 @@ def measure(folder: Path) -> None:
     saved = ModelFiles(str(models.save_folder(pipe, folder / "tiny")), "diffusers", "tiny")
     runner = Runner("cpu", saved, EngineSettings(), folder)
     try:
-        cold = runner.draw(WORK)
+        cold = _cost(lambda: runner.draw(WORK))
         plainly(pipe, WORK, folder)  # the first call of each is slower
         # In turns, so that what else the machine does meets both.
-        pairs = [(runner.draw(WORK).first_s, plainly(pipe, WORK, folder)) for _ in range(ROUNDS)]
+        pairs = [
+            (_cost(lambda: runner.draw(WORK)), _cost(lambda: plainly(pipe, WORK, folder)))
+            for _ in range(ROUNDS)
+        ]
     finally:
         runner.keeper.close()
-    warm = statistics.median(one for one, _ in pairs)
-    plain = statistics.median(two for _, two in pairs)
-    ratio = statistics.median(one / two for one, two in pairs)
-    rows = [
-        ("cold child (start, imports, load, draw)", cold.first_s, cold.first_s / plain),
-        ("warm child", warm, ratio),
-        ("diffusers in the same process", plain, 1.0),
-    ]
+    rows = _rows(cold, [warm for warm, _ in pairs], [plain for _, plain in pairs])
     tables.show("python -m benchmarks.drawing", COLUMNS, rows)
+
+
+def _cost(work: Callable[[], object]) -> Cost:
+    before, started_at = machine.cpu_s([os.getpid()]), time.monotonic()
+    work()
+    return time.monotonic() - started_at, machine.cpu_s([os.getpid()]) - before
+
+
+def _rows(cold: Cost, warm: list[Cost], plain: list[Cost]) -> list[tuple[object, ...]]:
+    """Medians; a ratio is the median of those of each pair."""
+    usual = [statistics.median(cost[at] for cost in plain) for at in (0, 1)]
+    ratios = [
+        statistics.median(one[at] / two[at] for one, two in zip(warm, plain, strict=True))
+        for at in (0, 1)
+    ]
+    warmed = [statistics.median(cost[at] for cost in warm) for at in (0, 1)]
+    return [
+        (
+            "cold child: start, imports, load, draw",
+            cold[0],
+            cold[0] / usual[0],
+            cold[1],
+            cold[1] / usual[1],
+        ),
+        ("warm child", warmed[0], f"{ratios[0]:.3f}", warmed[1], f"{ratios[1]:.3f}"),
+        ("diffusers in the same process", usual[0], "1.000", usual[1], "1.000"),
+    ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees that the tests find PostgreSQL, Redis and Chromium; installs what is missing.
+# Sees that the tests find PostgreSQL, Redis, ExifTool and Chromium; installs what is missing.
 # S3 is rclone, which comes with requirements/dev.txt. Does nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,6 +23,7 @@ browser() {
 missing() {
     found 'usr/lib/postgresql/*/bin/initdb' || command -v initdb >/dev/null || echo postgresql
     found usr/bin/redis-server || command -v redis-server >/dev/null || echo redis-server
+    found usr/bin/exiftool || command -v exiftool >/dev/null || echo libimage-exiftool-perl
     browser || on_ubuntu || echo chromium fonts-dejavu-core
 }
 

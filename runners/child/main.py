@@ -12,7 +12,7 @@ from runners import engines, seeds
 from runners.child import files, lifeline
 from runners.child.line import Line
 from runners.child.troubles import failure_of
-from runners.engines.base import Engine, Say, Seeded
+from runners.engines.base import Engine, Say, Seeded, Tell
 from runners.errors import CanceledHere
 from runners.protocol import (
     Bye,
@@ -26,6 +26,7 @@ from runners.protocol import (
     ItemStarted,
     Load,
     Loaded,
+    Loading,
     Note,
     Step,
 )
@@ -68,7 +69,7 @@ def _serve(engine: Engine, line: Line) -> None:
 
 def _load(engine: Engine, message: Load, line: Line) -> None:
     started_at = time.monotonic()
-    engine.load(message.model, message.settings, _saying(line))
+    engine.load(message.model, message.settings, _saying(line), _telling(line))
     line.say(Loaded(time.monotonic() - started_at, engine.memory()))
 
 
@@ -138,6 +139,10 @@ class _Watching:
 
 def _saying(line: Line) -> Say:
     return lambda level, code, message: line.say(Note(level, code, message))
+
+
+def _telling(line: Line) -> Tell:
+    return lambda done: line.say(Loading(done))
 
 
 def _trace(error: BaseException) -> str:

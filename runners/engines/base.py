@@ -9,6 +9,11 @@ from typing import Protocol
 from runners.protocol import Draw, EngineSettings, Memory, ModelFiles
 
 Say = Callable[[str, str, str], None]  # level, code, message
+Tell = Callable[[float], None]  # how much of something is done, from 0 to 1
+
+
+def unheard(_done: float) -> None:
+    """For who does not ask."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,10 @@ class Engine(Protocol):
 
     name: str
 
-    def load(self, model: ModelFiles, settings: EngineSettings, say: Say) -> None: ...
+    def load(
+        self, model: ModelFiles, settings: EngineSettings, say: Say, tell: Tell = unheard
+    ) -> None:
+        """`tell` is called as the loading goes on, by an engine that knows how far it is."""
 
     def draw(
         self, request: Draw, items: Sequence[Seeded], watching: Watching, say: Say

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from runners.engines import faults
-from runners.engines.base import Engine, Picture, Say, Seeded, Watching
+from runners.engines.base import Engine, Picture, Say, Seeded, Tell, Watching, unheard
 from runners.protocol import Draw, EngineSettings, Memory, ModelFiles
 
 STEP_MS = "DREAMFORGE_FAKE_STEP_MS"
@@ -31,7 +31,10 @@ def make(_device: str) -> Engine:
 class FakeEngine:
     name = "fake"
 
-    def load(self, model: ModelFiles, settings: EngineSettings, say: Say) -> None:
+    def load(
+        self, model: ModelFiles, settings: EngineSettings, say: Say, tell: Tell = unheard
+    ) -> None:
+        tell(0.5)
         faults.at("load")
         say("warning", "pretending", "Images are pretended: no model is run.")
 

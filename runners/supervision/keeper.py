@@ -56,11 +56,14 @@ class Keeper:
         device: str,
         keep_alive_s: float,
         environ: Mapping[str, str] | None = None,
+        idle: Listener | None = None,
     ) -> None:
+        """`idle` is told of the memory that comes back when a child that nobody needed ends."""
         self.engine = engine
         self.device = device
         self._keep_alive_s = keep_alive_s
         self._environ = dict(environ or {})
+        self._idle = idle or Listener()
         self._busy = threading.Lock()
         self._child: Child | None = None
         self._warm: Warm | None = None
@@ -112,6 +115,8 @@ class Keeper:
                 self._idle_since = time.monotonic()
             if self._keep_alive_s <= 0 or self._requests >= MOST_REQUESTS:
                 self._end_child(limits, listener)
+            else:
+                listener.device_memory(self._before, None, talk.peak)
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -152,7 +157,7 @@ class Keeper:
                 continue
             if self._busy.acquire(blocking=False):
                 try:
-                    self._end_child(Limits(), Listener())
+                    self._end_child(Limits(), self._idle)
                 finally:
                     self._busy.release()
 

@@ -16,4 +16,5 @@ class Listener:
 
     def device_memory(self, before: int | None, after: int | None, peak: int) -> None:
         """Bytes in use on the device before the child started and after it was gone, and the most
-        its allocator held. None where the device cannot be asked."""
+        its allocator held. None where the device cannot be asked; `after` also while the child
+        stays for the next job."""

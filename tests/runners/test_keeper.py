@@ -177,6 +177,7 @@ def test_without_a_time_to_keep_it_no_child_stays(bench: Bench) -> None:
         ("raise", "provider_error", "engine_error"),
         ("gpu-oom", "oom", "gpu_oom"),
         ("host-oom", "oom", "host_oom"),
+        ("exhaust", "oom", "host_oom"),
         ("nan", "provider_error", "nan_output"),
         ("segv", "provider_error", "crash:SIGSEGV"),
         ("kill", "worker_lost", "crash:SIGKILL"),

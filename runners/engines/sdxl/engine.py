@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from runners.engines.base import Picture, Say, Seeded, Watching
-from runners.engines.sdxl import drawing, loading, memory, placement, prompts, surroundings
+from runners.engines.base import Picture, Say, Seeded, Tell, Watching, unheard
+from runners.engines.sdxl import (
+    drawing,
+    loading,
+    memory,
+    placement,
+    prompts,
+    schedulers,
+    surroundings,
+)
 from runners.engines.sdxl.parts import Parts
 from runners.engines.sdxl.prompts import Encoded
 from runners.errors import RunnerError
@@ -24,15 +33,18 @@ class SdxlEngine:
         self._loaded: tuple[ModelFiles, EngineSettings] | None = None
         self._model: Parts | None = None
         self._encoded: tuple[Words, Encoded] | None = None
+        self._warned = ""  # the request whose log says what its scheduler cannot do
 
-    def load(self, model: ModelFiles, settings: EngineSettings, say: Say) -> None:
+    def load(
+        self, model: ModelFiles, settings: EngineSettings, say: Say, tell: Tell = unheard
+    ) -> None:
         """Does nothing when it is loaded so already. After a failure nothing is loaded."""
         if self._loaded == (model, settings):
             return
         placement.check(settings)
         self._drop()
         memory.start_peak(self._device)
-        self._model = loading.load(model, settings, self._device, say)
+        self._model = loading.load(model, settings, self._device, say, tell)
         self._loaded = (model, settings)
 
     def draw(
@@ -42,7 +54,14 @@ class SdxlEngine:
             raise RunnerError("internal", "No model is loaded.", reason="not_loaded")
         memory.start_peak(self._device)
         pipe, trained = self._model.pipe, self._model.trained
+        self._warn(request, trained, say)
         return drawing.draw(pipe, trained, request, items, self._read(request), watching)
+
+    def _warn(self, request: Draw, trained: Mapping[str, Any], say: Say) -> None:
+        """Once a request, whose passes all come here."""
+        if self._warned != request.id and (why := schedulers.warning(request.scheduler, trained)):
+            self._warned = request.id
+            say("warning", "scheduler_ignores", why)
 
     def memory(self) -> Memory:
         return memory.read(self._device)

@@ -10,6 +10,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from runners.engines.base import Tell, unheard
 from runners.engines.sdxl import clip_tokens, parts, schedulers, settings, weights
 from runners.engines.sdxl.parts import Parts
 from runners.engines.sdxl.weights import Header
@@ -30,13 +31,16 @@ STEMS = ("diffusion_pytorch_model", "model")
 NOT_WEIGHTS = ("position_ids",)
 
 
-def read(path: Path, _config: Path | None) -> Parts:
+def read(path: Path, _config: Path | None, tell: Tell = unheard) -> Parts:
     index = settings.read(path / INDEX)
     _check_pipeline(path.name, index)
     for name in (*MODELS, *TOKENIZERS, "scheduler"):
         _check_there(path, index, name)
     trained = schedulers.trained_as(settings.read(path / schedulers.CONFIG))
-    made = {name: _model(path / name, name, cls) for name, cls in MODELS.items()}
+    made = {}
+    for number, (name, cls) in enumerate(MODELS.items(), start=1):
+        made[name] = _model(path / name, name, cls)
+        tell(number / len(MODELS))
     parts.check_channels(int(made["unet"].config.in_channels))
     made |= {name: clip_tokens.read(path / name) for name in TOKENIZERS}
     scheduler = schedulers.make("euler", trained, 1)

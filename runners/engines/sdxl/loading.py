@@ -11,7 +11,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors import SafetensorError
 
-from runners.engines.base import Say
+from runners.engines.base import Say, Tell, unheard
 from runners.engines.sdxl import folder, parts, placement, single_file
 from runners.engines.sdxl.parts import Parts
 from runners.errors import InvalidModel
@@ -23,20 +23,29 @@ READERS = {"diffusers": folder.read, "single-file": single_file.read}
 NO_VALUES = "meta tensor"
 MODELS_FAULT = re.compile(rf"{NO_VALUES}|size mismatch|shape")
 LONGEST_TOLD = 300
+READING = 0.5  # of all the loading; the rest is bringing it to the device
 
 
-def load(files: ModelFiles, settings: EngineSettings, device: torch.device, say: Say) -> Parts:
+def load(
+    files: ModelFiles,
+    settings: EngineSettings,
+    device: torch.device,
+    say: Say,
+    tell: Tell = unheard,
+) -> Parts:
     """InvalidModel: the files are not a whole SDXL model."""
     path = Path(files.path)
     read = READERS.get(files.layout)
     if read is None:
         raise InvalidModel(f"A model of the layout {files.layout!r} cannot be drawn with.")
     with _blaming(path):
-        found = read(path, Path(files.config_path) if files.config_path else None)
+        config = Path(files.config_path) if files.config_path else None
+        found = read(path, config, lambda done: tell(READING * done))
     _check_whole(found.pipe)
     _tell(found, say)
     found.pipe.set_progress_bar_config(disable=True)
-    placement.place(found.pipe, settings, device, say)
+    rest = 1 - READING
+    placement.place(found.pipe, settings, device, say, lambda done: tell(READING + rest * done))
     return found
 
 

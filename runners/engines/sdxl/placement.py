@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionXLPipeline
 
-from runners.engines.base import Say
+from runners.engines.base import Say, Tell, unheard
 from runners.errors import InvalidInput, RunnerError
 from runners.protocol import EngineSettings
 
@@ -59,16 +59,21 @@ def vae_dtype(running: torch.dtype, device: torch.device, *, overflows: bool) ->
 
 
 def place(
-    pipe: StableDiffusionXLPipeline, settings: EngineSettings, device: torch.device, say: Say
+    pipe: StableDiffusionXLPipeline,
+    settings: EngineSettings,
+    device: torch.device,
+    say: Say,
+    tell: Tell = unheard,
 ) -> None:
     """Ready to draw when this returns."""
     running = dtype_of(settings.dtype, pipe.unet.dtype, device)
     decoding = vae_dtype(running, device, overflows=bool(pipe.vae.config.force_upcast))
     offload = settings.offload if device.type == "cuda" else "none"
-    for name in PARTS:
+    for number, name in enumerate(PARTS, start=1):
         part = getattr(pipe, name)
         part.requires_grad_(False)
         _settle(part, decoding if name == "vae" else running, device if offload == "none" else None)
+        tell(number / len(PARTS))
     if offload == "model":
         pipe.enable_model_cpu_offload(device=device)
     elif offload == "sequential":

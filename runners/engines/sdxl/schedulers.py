@@ -6,6 +6,7 @@ the next. Of a checkpoint's own settings only what it was trained with counts.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,22 @@ KINDS: Mapping[str, Kind] = {
 def trained_as(own: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a checkpoint that every scheduler of it starts from."""
     return {**BASE, **{name: own[name] for name in TRAINED if name in own}}
+
+
+def ignored(name: str, trained: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the model was trained with, unlike the usual one, and this scheduler has no notion of:
+    diffusers passes over it without a word."""
+    known = inspect.signature(getattr(diffusers, KINDS[name].cls)).parameters
+    unusual = [key for key in TRAINED if trained.get(key) and trained[key] != BASE.get(key)]
+    return tuple(key for key in unusual if key not in known)
+
+
+def warning(name: str, trained: Mapping[str, Any]) -> str:
+    """For the log of a job; empty where there is nothing to say, or no such scheduler."""
+    if name not in KINDS or not (lost := ignored(name, trained)):
+        return ""
+    able = ", ".join(other for other in KINDS if not ignored(other, trained))
+    return f"{name} ignores {', '.join(lost)}, which the model was trained with. Able: {able}."
 
 
 def make(name: str, trained: Mapping[str, Any], steps: int) -> Any:

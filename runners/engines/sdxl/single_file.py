@@ -8,6 +8,7 @@ from typing import Any
 
 from diffusers import StableDiffusionXLPipeline
 
+from runners.engines.base import Tell, unheard
 from runners.engines.sdxl import clip_tokens, parts, schedulers, settings, weights
 from runners.engines.sdxl.parts import Parts
 from runners.engines.sdxl.weights import Header
@@ -36,7 +37,7 @@ EDM = ("edm_vpred.", "edm_mean", "edm_std")
 PREDICTION = "modelspec.prediction_type"
 
 
-def read(path: Path, config: Path | None) -> Parts:
+def read(path: Path, config: Path | None, tell: Tell = unheard) -> Parts:
     """`config`: a folder that says what the file does not, where it is not the usual."""
     header = weights.read(path)
     check(path.name, header)
@@ -51,6 +52,7 @@ def read(path: Path, config: Path | None) -> Parts:
         **_tokenizers(config),
         add_watermarker=False,
     )
+    tell(1.0)  # one call, which says nothing on its way
     return Parts(pipe, trained)
 
 

@@ -67,7 +67,7 @@ class Forge:
     def _is_ready(self) -> bool:
         try:
             return requests.get(f"{self.base}/readyz", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:  # not there yet, or busy with its start
             return False
 
 

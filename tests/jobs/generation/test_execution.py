@@ -15,14 +15,16 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs import leftovers, submission
+from dreamforge_site.operations import metrics as site_metrics
+from jobs import leftovers, metrics, submission
 from jobs.errors import AttemptFailed
 from jobs.generation import keepers, storing
 from jobs.models import Artifact, Event, Job, Leftover
 from registry import catalog
 from registry.models import Model
-from runners import image_files
+from runners import devices, image_files
 from tests.jobs.generation.conftest import asked, draw_next, drawn
+from tests.jobs.watching.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +114,6 @@ def test_the_second_job_of_a_model_finds_it_warm(model: Model) -> None:
     ("what", "code"),
     [
         ("raise", "provider_error"),
-        ("segv", "provider_error"),
         ("nan", "provider_error"),
         ("host-oom", "oom"),
     ],
@@ -217,10 +218,93 @@ def test_no_picture_stays_in_the_working_folder(model: Model, settings: Settings
     assert list(Path(settings.RUN_DIR, "images").iterdir()) == []
 
 
-def test_a_runner_that_was_killed_is_no_fault_of_the_job(model: Model, fault: Fault) -> None:
-    fault("kill@step:2")
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [("kill", "worker_lost"), ("segv", "provider_error"), ("exit", "provider_error")],
+)
+def test_a_runner_that_died_is_no_reason_to_give_up(
+    model: Model, fault: Fault, how: str, code: str
+) -> None:
+    fault(f"{how}@step:2")
     job = drawn()
-    assert (job.status, job.error_code, job.attempts) == ("queued", "worker_lost", 1)
+    assert (job.status, job.error_code, job.attempts) == ("queued", code, 1)
+
+
+def test_loading_is_told_before_the_first_image_begins(model: Model) -> None:
+    job = drawn(count=2)
+    first = said(job, "progress")[:2]
+    half_loaded = [(event.item_index, event.payload["progress"]) for event in first]
+    assert half_loaded == [(0, 0.025), (1, 0.025)]
+
+
+def test_a_file_that_broke_off_half_way_is_written_again_in_its_place(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save: Any = FileSystemStorage._save  # type: ignore[attr-defined]  # the stubs leave it out
+    tries = []
+
+    def break_off_once(storage: FileSystemStorage, name: str, content: File[Any]) -> str:
+        tries.append(name)
+        stored = str(save(storage, name, content))
+        if len(tries) == 1:
+            Path(storage.path(stored)).write_bytes(b"half")
+            raise OSError("no space is left")
+        return stored
+
+    monkeypatch.setattr(storing, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(FileSystemStorage, "_save", break_off_once)
+    assert drawn().status == "succeeded"
+    artifact = Artifact.objects.get()
+    assert tries == [artifact.s3_key] * 2
+    folder = Path(default_storage.path(artifact.s3_key))
+    assert [file.name for file in folder.parent.iterdir()] == [folder.name]
+    assert folder.stat().st_size == artifact.size_bytes
+
+
+# The device's memory
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What a device says is in use on it: one number after the other."""
+    site_metrics.join()
+    metrics.gpu_memory("0", before=0, after=0, peak=1)
+    numbers = [100, 130]
+    monkeypatch.setattr(devices, "used_bytes", lambda _name: numbers.pop(0))
+    return numbers
+
+
+def gauge(moment: str) -> float:
+    found = [
+        sample.value
+        for metric in metrics._counted().gpu_memory.collect()
+        for sample in metric.samples
+        if (sample.labels["device"], sample.labels["moment"]) == ("0", moment)
+    ]
+    return sum(found)
+
+
+def test_memory_before_and_after_a_runner_is_told_in_the_log_and_the_metrics(
+    model: Model, device: list[int], settings: Settings
+) -> None:
+    settings.RUNNER_KEEP_ALIVE_S = 0
+    (told,) = said(drawn(), "gpu.mem")
+    assert told.payload == {"before": 100, "after": 130, "peak": 0}
+    assert (gauge("before"), gauge("after"), gauge("peak")) == (100, 130, 0)
+
+
+def test_a_runner_that_stays_has_not_given_its_memory_back(model: Model, device: list[int]) -> None:
+    (told,) = said(drawn(), "gpu.mem")
+    assert told.payload == {"before": 100, "after": None, "peak": 0}
+    assert device == [130]
+
+
+def test_memory_of_a_runner_that_ends_idle_is_told_too(
+    model: Model, device: list[int], settings: Settings
+) -> None:
+    settings.RUNNER_KEEP_ALIVE_S = 0.1
+    drawn()
+    wait_until(lambda: gauge("after") == 130)
 
 
 @pytest.mark.parametrize("in_use", [True, False])

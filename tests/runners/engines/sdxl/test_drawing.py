@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.runners.engines.asking import (
     seeded,
 )
 from tests.runners.engines.conftest import Tiny
+from tests.runners.engines.sdxl import models
 
 # The libraries and numpy among themselves.
 pytestmark = [pytest.mark.pure, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -67,6 +69,35 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(
     first = drawn(engine, 7, scheduler=scheduler)
     assert drawn(engine, 7, scheduler=scheduler) == first
     assert drawn(engine, 8, scheduler=scheduler) != first
+
+
+ZERO_SNR = {**schedulers.BASE, **schedulers.ZERO_SNR}
+
+
+def test_the_usual_training_is_known_to_every_scheduler() -> None:
+    assert [name for name in SCHEDULERS if schedulers.warning(name, schedulers.BASE)] == []
+
+
+def test_a_scheduler_that_has_no_notion_of_the_training_is_named_with_those_that_have() -> None:
+    assert schedulers.ignored("heun", ZERO_SNR) == ("rescale_betas_zero_snr",)
+    assert schedulers.ignored("euler", ZERO_SNR) == ()
+    told = schedulers.warning("heun", ZERO_SNR)
+    assert told.startswith("heun ignores rescale_betas_zero_snr, which the model was trained with.")
+    assert " euler," in told
+    assert " heun," not in told
+
+
+def test_what_a_scheduler_ignores_is_said_once_a_request(
+    fresh_engine: SdxlEngine, tiny: Tiny, tmp_path: Path
+) -> None:
+    marks = {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}
+    file = models.save_single_file(tiny.pipe, tmp_path / "zero.safetensors", extra=marks)
+    fresh_engine.load(tiny.of_single(file), EngineSettings(), Notes())
+    notes = Notes()
+    for seed in (1, 2):
+        fresh_engine.draw(request(scheduler="heun"), seeded(seed), Watcher(), notes)
+    fresh_engine.draw(request(scheduler="euler", id="job/2"), seeded(1), Watcher(), notes)
+    assert [(level, code) for level, code, _ in notes] == [("warning", "scheduler_ignores")]
 
 
 def test_a_scheduler_leaves_nothing_behind_for_the_next(engine: SdxlEngine) -> None:

@@ -339,6 +339,17 @@ def test_after_a_model_that_is_none_the_next_is_drawn(
     assert drawn(fresh_engine, tiny.folder) == expected
 
 
+# How far it is
+
+
+@pytest.mark.parametrize("layout", ["folder", "single"])
+def test_loading_says_how_far_it_is(fresh_engine: SdxlEngine, tiny: Tiny, layout: str) -> None:
+    told: list[float] = []
+    fresh_engine.load(getattr(tiny, layout), EngineSettings(), Notes(), told.append)
+    assert told == sorted(told)
+    assert {0.5, 1.0} <= set(told)
+
+
 # Loading again
 
 
