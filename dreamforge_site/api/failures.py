@@ -31,7 +31,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from dreamforge_site.api import errors
+from dreamforge_site.api import dialects, errors
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.api.renderers import ContractJSONRenderer
 
@@ -58,22 +58,20 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response:
     request: Request | None = context.get("request")
     if request is not None:
         _settle(request, error)
-    response = Response(
-        _with_form(errors.envelope(error), exception),
-        status=error.status,
-        headers=errors.headers(error),
-    )
+    status, body, headers = dialects.spoken(error, "" if request is None else request.path)
+    response = Response(_with_form(body, exception), status=status, headers=headers)
     return _already_logged(response)
 
 
 def respond(request: HttpRequest, exception: BaseException) -> HttpResponse:
     """The answer to an exception that no REST framework view caught."""
     error = _report(exception)
+    status, body, headers = dialects.spoken(error, request.path)
     if _wants_page(request):
-        response = HttpResponse(_page(error), status=error.status)
+        response = HttpResponse(_page(error), status=status)
     else:
-        response = JsonResponse(errors.envelope(error), status=error.status)
-    for name, value in errors.headers(error).items():
+        response = JsonResponse(body, status=status)
+    for name, value in headers.items():
         response[name] = value
     return _already_logged(response)
 

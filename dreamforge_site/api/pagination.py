@@ -1,9 +1,9 @@
 """Keyset pages: the cursor says after which row the next page starts, so no page costs more.
 
 A list view declares `list_key` (the name of the list) and, if it is not newest first, `keyset`:
-field names of the model, `-` for descending, ending in a unique one, none of them nullable, with an
-index in that order. One query a page, no COUNT, no OFFSET. Rows that share a time are told apart by
-the id.
+field names of the model (or, after `__`, of one it belongs to), `-` for descending, ending in a
+unique one, none of them nullable, with an index in that order. One query a page, no COUNT, no
+OFFSET. Rows that share a time are told apart by the id.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -139,13 +140,14 @@ def _after(keyset: Sequence[str], values: Sequence[Any]) -> Q:
 
 
 def _field(model: type[Model], name: str) -> Any:
-    name = name.removeprefix("-")
-    return model._meta.pk if name == "pk" else model._meta.get_field(name)
+    first, _, rest = name.removeprefix("-").partition("__")
+    field: Any = model._meta.pk if first == "pk" else model._meta.get_field(first)
+    return _field(field.related_model, rest) if rest else field
 
 
 def _value(row: Any, name: str) -> Any:
     name = name.removeprefix("-")
-    return row[name] if isinstance(row, dict) else getattr(row, name)
+    return row[name] if isinstance(row, dict) else attrgetter(name.replace("__", "."))(row)
 
 
 def _plain(value: Any) -> Any:

@@ -109,6 +109,11 @@ class Connection(HttpToolsProtocol):
         cycle.on_response()
         return True
 
+    def wrote(self, size_bytes: int) -> None:
+        """So much of the body that is under way went into the socket, past uvicorn."""
+        if self._served is not None:
+            self._served.expected_content_length -= size_bytes
+
     def send_400_response(self, msg: str) -> None:
         request_id = uuid.uuid4().hex
         log.info("request_refused", status=400, request_id=request_id, client=self.client)

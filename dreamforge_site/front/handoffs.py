@@ -23,6 +23,7 @@ from dreamforge_site.front.bridge import Answer, Bridge
 from dreamforge_site.front.connections import IN_STATE
 
 HEADER = b"x-forge-handoff"
+ANSWER_HEAD = ("pull",)  # handlers that ask Django again, and then know what to say
 REPLACED_HEADERS = (b"x-request-id", b"x-client-request-id", b"prefer")
 Ticket = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from dreamforge_site import correlation
-from dreamforge_site.api import errors
+from dreamforge_site.api import dialects
 from dreamforge_site.api.errors import ApiError
 from dreamforge_site.environment import is_loopback
 from dreamforge_site.front import cross_origin, handoffs
@@ -46,9 +46,9 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._guard(scope)
-            body = await self._intake.read(scope, receive)
-            quick = None if self._express is None else await self._express.ask(scope, body)
-            answer = quick or await self._bridge.ask(scope, body)
+            async with self._intake.body(scope, receive) as body:
+                quick = None if self._express is None else await self._express.ask(scope, body)
+                answer = quick or await self._bridge.ask(scope, body)
             handoff = handoffs.find(answer) if quick is None else None
         except ApiError as error:
             await _refuse(send, scope, error)
@@ -62,7 +62,7 @@ class Front:
                 return
             if handoff is None:
                 await self._bridge.give(answer, send)
-            elif scope["method"] == "HEAD":
+            elif scope["method"] == "HEAD" and handoff.name not in handoffs.ANSWER_HEAD:
                 await self._bridge.give(_unfinished(answer), send)
             else:
                 await handoffs.serve(handoff, scope, receive, send, self._bridge)
@@ -101,9 +101,10 @@ async def _refuse(send: Send, scope: Scope, error: ApiError) -> None:
     log.info(
         "request_refused", path=scope["path"], status=error.status, request_id=error.correlation_id
     )
+    status, content, headers = dialects.spoken(error, scope["path"])
     # The rest of the body may still be on its way: the connection cannot be used again.
-    extra = {"Connection": "close", **errors.headers(error), **cross_origin.headers(scope)}
-    await _send_json(send, scope, error.status, errors.envelope(error), extra)
+    extra = {"Connection": "close", **headers, **cross_origin.headers(scope)}
+    await _send_json(send, scope, status, content, extra)
 
 
 async def _send_json(

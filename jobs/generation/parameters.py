@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
 BOUND = ("prompt", "negative_prompt", "width", "height", "steps", "guidance", "scheduler")
 FORMATS = ("png", "jpg")
 SEED_STRATEGIES = ("random", "increment")
+MOST_IMAGES = 100
 
 
 def _multiple_of_eight(value: int) -> None:
@@ -70,7 +71,15 @@ class GenerateSerializer(serializers.Serializer[Any]):
         help_text="Of several images: `random` draws a fresh seed for each; `increment` counts up "
         "from `seed`, so that the whole batch can be made again.",
     )
-    count = serializers.IntegerField(min_value=1, max_value=100, default=1)
+    seeds = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=schemas.LARGEST_SEED),
+        required=False,
+        allow_null=True,
+        min_length=1,
+        max_length=MOST_IMAGES,
+        help_text="One for each image, in their order, instead of `seed`; `count` follows.",
+    )
+    count = serializers.IntegerField(min_value=1, max_value=MOST_IMAGES, default=1)
     model_id = serializers.UUIDField(required=False, allow_null=True)
     preset = serializers.ChoiceField(
         choices=tuple(PRESETS),
@@ -96,7 +105,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
         _check_room(filled)
         if filled["seed_strategy"] == "increment" and filled.get("seed") is None:
             raise serializers.ValidationError({"seed": ["`increment` counts up from a seed."]})
-        return filled
+        return _with_seeds(filled) if filled.get("seeds") else filled
 
     def to_representation(self, params: Any) -> dict[str, Any]:
         """As the job keeps them: every value that decides what is drawn, and nothing that is
@@ -113,6 +122,17 @@ def item_count(params: Mapping[str, Any]) -> int:
 
 def model_id(params: Mapping[str, Any]) -> uuid.UUID | None:
     return uuid.UUID(params["model_id"]) if params.get("model_id") else None
+
+
+def _with_seeds(filled: dict[str, Any]) -> dict[str, Any]:
+    """As many images as there are seeds, and no second word on any of them."""
+    count = len(filled["seeds"])
+    if filled.get("seed") is not None:
+        raise serializers.ValidationError({"seeds": ["Send `seed` or `seeds`, not both."]})
+    if filled["count"] not in (1, count):
+        reason = f"There are {count} seeds: leave `count` out, or send as many."
+        raise serializers.ValidationError({"count": [reason]})
+    return {**filled, "count": count}
 
 
 def _model(wanted: uuid.UUID | None) -> Model | None:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
+from jobs.generation import image_parts
 from jobs.models import Artifact, Job
 from runners import image_files, signatures
-from runners.image_files import Described
+from runners.image_files import Described, NotAnImage
 
 SALT = "jobs.generation.provenance"
 # What decides a picture; the rest of a request only says how to go about it.
@@ -31,6 +33,11 @@ REPEATABLE = (
     "scheduler",
     "seed",
     "model_id",
+    "format",
+    # Of the job; the image does not tell them.
+    "embed_metadata",
+    "preset",
+    "provider",
 )
 
 
@@ -57,47 +64,70 @@ def key_of(job_id: str) -> str:
 
 def judge(data: bytes, visible: Any) -> Verdict:
     """`visible`: the jobs whose rows may be told of. NotAnImage for other files."""
+    if image_parts.too_many(data):
+        raise NotAnImage("made of more pieces than any image that is made here")
     image = image_files.read(data)
     pixels = hashlib.sha256(image.rgb).hexdigest()
+    known = Artifact.objects.filter(job__in=visible, pixels_sha256=pixels).select_related("job")
     if image.record is None:
-        return _by_pixels(pixels, visible)
-    return _by_record(image, image.record, pixels, visible)
+        return _by_picture(_newest(known))
+    return _by_record(image, image.record, pixels, known)
 
 
-def _by_record(image: Described, record: Mapping[str, Any], pixels: str, visible: Any) -> Verdict:
+def _by_record(
+    image: Described, record: Mapping[str, Any], pixels: str, known: QuerySet[Artifact]
+) -> Verdict:
     job_id = _uuid(record.get("job_id"))
     if job_id is None or not signatures.is_genuine(record, key_of(str(job_id))):
-        if record.get(signatures.FIELD):
-            message = "What the image says of itself was changed, or was signed elsewhere."
-            return Verdict(Word.ALTERED, message, record)
-        return Verdict(Word.UNKNOWN, "What the image says of itself is not signed here.", record)
+        return _not_signed_here(record, _newest(known))
     if record.get("pixels_sha256") != pixels:
         message = "The image was made here, and its picture was changed since."
         return Verdict(Word.ALTERED, message, record, job_id)
-    artifact = Artifact.objects.filter(job__in=visible, job_id=job_id, pixels_sha256=pixels).first()
+    artifact = _newest(known.filter(job_id=job_id))
+    asked: Mapping[str, Any] = artifact.job.params if artifact else {}
     return Verdict(
         Word.AUTHENTIC,
         "The image was made here and is as it was made.",
         record,
         job_id,
         artifact.pk if artifact else None,
-        again(record),
+        again({**asked, **record, "format": image.format}),
     )
 
 
-def _by_pixels(pixels: str, visible: Any) -> Verdict:
+def _not_signed_here(record: Mapping[str, Any], artifact: Artifact | None) -> Verdict:
+    """The picture may be ours all the same."""
+    if artifact is not None:
+        message = "The picture was made here; what the file says of itself was not written here."
+        return _of_row(Word.ALTERED, message, record, artifact)
+    if record.get(signatures.FIELD):
+        message = "What the image says of itself was changed, or was signed elsewhere."
+        return Verdict(Word.ALTERED, message, record)
+    return Verdict(Word.UNKNOWN, "What the image says of itself is not signed here.", record)
+
+
+def _by_picture(artifact: Artifact | None) -> Verdict:
     """An image that says nothing any more is known by its picture."""
-    artifact = (
-        Artifact.objects.filter(job__in=visible, pixels_sha256=pixels).select_related("job").first()
-    )
     if artifact is None:
-        return Verdict(
-            Word.UNKNOWN, "The image says nothing of itself, and its picture is not known."
-        )
-    job: Job = artifact.job
-    record = {**job.params, "seed": artifact.seed, "job_id": str(job.pk)}
+        message = "The image says nothing of itself, and its picture is not known."
+        return Verdict(Word.UNKNOWN, message)
     message = "The picture was made here; what the file said of itself was taken away."
-    return Verdict(Word.AUTHENTIC, message, record, job.pk, artifact.pk, again(record))
+    return _of_row(Word.AUTHENTIC, message, _row(artifact), artifact)
+
+
+def _of_row(word: Word, message: str, record: Mapping[str, Any], artifact: Artifact) -> Verdict:
+    request = again(_row(artifact))
+    return Verdict(word, message, record, artifact.job_id, artifact.pk, request)
+
+
+def _newest(artifacts: QuerySet[Artifact]) -> Artifact | None:
+    return artifacts.order_by("-created_at", "-id").first()
+
+
+def _row(artifact: Artifact) -> dict[str, Any]:
+    """What our own rows know of it."""
+    job: Job = artifact.job
+    return {**job.params, "seed": artifact.seed, "job_id": str(job.pk)}
 
 
 def again(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def request(
 
 def seed_of(params: Mapping[str, Any], index: int) -> int | None:
     """None: the runner draws a fresh one just before the image starts."""
+    if params.get("seeds"):
+        return int(params["seeds"][index])
     seed = params.get("seed")
     if seed is None:
         return None

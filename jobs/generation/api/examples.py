@@ -63,7 +63,16 @@ PRESETS = _answer(
         ]
     },
 )
-VERIFY = OpenApiExample("A file", value={"image": "iVBORw0KGgo="}, request_only=True)
+def _sent(name: str, value: Any, media_type: str) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True, media_type=media_type)
+
+
+VERIFY = (
+    _sent("In Base64", {"image": "iVBORw0KGgo="}, "application/json"),
+    _sent("A PNG", "(bytes)", "image/png"),
+    _sent("A JPEG", "(bytes)", "image/jpeg"),
+    _sent("A form", {"image": "(bytes)"}, "multipart/form-data"),
+)
 VERDICT = _answer(
     "Made here",
     {

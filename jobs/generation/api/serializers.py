@@ -72,7 +72,11 @@ class PresetsSerializer(serializers.Serializer[Any]):
 
 
 class VerifyImageSerializer(serializers.Serializer[Any]):
-    image = serializers.CharField(help_text="The file's bytes in Base64; the body's limit holds.")
+    image = serializers.CharField(help_text="The file's bytes in Base64.")
+
+
+class UploadedImageSerializer(serializers.Serializer[Any]):
+    image = serializers.FileField(help_text="The file.")
 
 
 class VerdictSerializer(serializers.Serializer[Any]):
