@@ -262,11 +262,18 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+if ENVIRONMENT.hub_watch_hours:
+    CELERY_BEAT_SCHEDULE["hub-watch"] = {
+        "task": "downloader.watch",
+        "schedule": timedelta(hours=ENVIRONMENT.hub_watch_hours),
+        "options": {"expires": 3600},
+    }
 # Dotted paths of functions without arguments that remove what has expired.
 HOUSEKEEPING = [
     "dreamforge_site.tasks.clear_sessions",
     "dreamforge_site.accounts.upkeep.purge",
     "downloader.upkeep.collect",
+    "downloader.hub.scrubbing.start",
 ]
 
 # Likewise, run once by each io worker that starts, beside its work.
@@ -277,6 +284,7 @@ MODELS_ROOT = ENVIRONMENT.models_dir
 DOWNLOAD_CONCURRENCY = ENVIRONMENT.download_concurrency
 DOWNLOAD_MAX_RATE = ENVIRONMENT.download_max_rate
 DOWNLOAD_ALLOW_PICKLE = ENVIRONMENT.download_allow_pickle
+SCRUB_RATE = ENVIRONMENT.scrub_rate
 DOWNLOAD_SOURCES = ENVIRONMENT.download_sources
 # What each source is told, by its scheme.
 DOWNLOAD_SOURCE_SETTINGS: dict[str, dict[str, str]] = {
@@ -287,6 +295,14 @@ DOWNLOAD_SOURCE_SETTINGS: dict[str, dict[str, str]] = {
     },
     "file": {"roots": ",".join(ENVIRONMENT.download_file_roots)},
 }
+
+# Keys of other installations whose bundles are taken (`manage.py hub_import --trust`).
+TRUSTED_BUNDLE_KEYS = ENVIRONMENT.data_dir / "trusted-bundle-keys.json"
+# Whether `/hf/` fetches what is missing, and what a front server calls the models folder.
+HUB_PULL_THROUGH = ENVIRONMENT.hub_pull_through
+SENDFILE_PREFIX = ENVIRONMENT.sendfile_prefix
+# How often tracked branches are looked at; 0: never by themselves.
+HUB_WATCH_HOURS = ENVIRONMENT.hub_watch_hours
 
 # Images
 VERSION = __version__
@@ -302,6 +318,8 @@ PRESIGN_TTL_S = ENVIRONMENT.presign_ttl_s
 STORAGE_LINKS = "storage" if ENVIRONMENT.storage == "s3" else "app"
 # Which models a slot of a worker has in memory: jobs for them go there first.
 JOB_WARMTH = {"gpu": "jobs.generation.keepers.warm"}
+# What the runners last said of their devices' memory, for the admin.
+GPU_MEMORY = "dreamforge_site.dashboard.figures.gpu_memory"
 # Who draws, by the name a request gives.
 GENERATION_PROVIDERS = ["local-sdxl-epicrealism"]
 
@@ -313,6 +331,12 @@ JOB_TYPES = [
     "downloader.kinds.VERIFY",
     "downloader.kinds.SYNC",
     "downloader.kinds.MIRROR",
+    "downloader.kinds.INSTALL",
+    "downloader.kinds.SCAN",
+    "downloader.kinds.HUB_VERIFY",
+    "downloader.kinds.SCRUB",
+    "downloader.kinds.WATCH",
+    "downloader.kinds.UPDATE",
 ]
 JOB_TIMEOUT_S = ENVIRONMENT.job_timeout_s
 # A worker that shows no sign of life for so long has lost its jobs; others start them again.
@@ -329,8 +353,19 @@ RETENTION_WEBHOOKS_DAYS = ENVIRONMENT.retention_webhooks_days
 WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_networks
 # Addresses whose plain POSTs are served together (front/express.py), and by what.
 EXPRESS = {"/v1/jobs": "jobs.api.express.create"}
+# Addresses whose bodies may be larger than 1 MiB (front/bodies.py), in bytes.
+BODY_LIMITS = {"/v1/artifacts:verify": 67_108_864}
+# Below these addresses errors are told as the clients of another API expect them.
+ERROR_DIALECTS = {"/openai": "jobs.generation.openai.errors.translated"}
+# How long images are waited for there. That API's own clients give up after 600 s.
+OPENAI_WAIT_S = 540
 # What a view may hand to a coroutine of the web's front.
-HANDOFFS = {"stream": "jobs.watching.streams.serve", "wait": "jobs.watching.waits.serve"}
+HANDOFFS = {
+    "stream": "jobs.watching.streams.serve",
+    "wait": "jobs.watching.waits.serve",
+    "file": "dreamforge_site.front.files.serve",
+    "pull": "dreamforge_site.front.pulls.serve",
+}
 
 # Files
 STATIC_URL = "static/"
@@ -353,6 +388,8 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
 }
 if ENVIRONMENT.storage == "s3":
+    from botocore.config import Config
+
     STORAGES["default"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -366,6 +403,15 @@ if ENVIRONMENT.storage == "s3":
             "default_acl": None,
             "file_overwrite": True,
             "querystring_auth": True,
+            # A storage that hangs or is away is told of soon: who stores tries again, and can be
+            # canceled between two tries.
+            "client_config": Config(
+                s3={"addressing_style": "path" if ENVIRONMENT.s3_endpoint else "auto"},
+                signature_version="s3v4",
+                connect_timeout=5,
+                read_timeout=30,
+                retries={"total_max_attempts": 2, "mode": "standard"},
+            ),
         },
     }
     # The same files as clients reach them: links are signed for this address.

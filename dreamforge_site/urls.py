@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from dreamforge_site.api import failures
+from dreamforge_site.settings_page import views as settings_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -18,6 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("jobs.webhooks.api.urls")),
     path("v1/", include("jobs.generation.api.urls")),
     path("v1/", include("downloader.api.urls")),
+    path("v1/", include("downloader.hub.api.urls")),
+    path("openai/v1/", include("jobs.generation.openai.urls")),
+    path("hf/", include("downloader.hub.serving.urls")),
+    path("admin/settings/", admin.site.admin_view(settings_page.show), name="settings"),
     path("admin/", admin.site.urls),
     # Last: whatever else is under the API's prefixes gets the envelope, in debug mode too, and no
     # redirect to an address with a slash.

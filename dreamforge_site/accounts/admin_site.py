@@ -14,6 +14,8 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
+from dreamforge_site.dashboard import policy
+
 # Their run time grows exponentially with a pattern made for it; SQLite runs them in this process.
 PATTERNS = frozenset({"regex", "iregex"})
 
@@ -29,11 +31,29 @@ class ForgeAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no ty
     ) -> Callable[..., HttpResponseBase]:
         def without_patterns(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             _refuse_patterns(request.GET)
-            return view(request, *args, **kwargs)
+            return policy.protect(view(request, *args, **kwargs))
 
         wrapped = update_wrapper(without_patterns, view)
         guarded: Callable[..., HttpResponseBase] = super().admin_view(wrapped, cacheable)
         return guarded
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        return policy.protect(super().login(request, extra_context))
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """How the service is; asked for its live parts alone, only those."""
+        from dreamforge_site.dashboard import page
+        from jobs.admin import live
+
+        facts = page.context(request)
+        if live.is_asked(request):
+            return live.parts(request, "admin/overview/parts.html", facts)
+        shown: HttpResponseBase = super().index(request, {**facts, **(extra_context or {})})
+        return shown
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -70,6 +70,11 @@ def is_absolute_folder(text: str) -> bool:
     return Path(text).is_absolute() and "\0" not in text
 
 
+def is_prefix(text: str) -> bool:
+    """Nothing, or the beginning of a path that a front server keeps for itself."""
+    return text == "" or re.fullmatch(r"/[A-Za-z0-9._~/-]*", text) is not None
+
+
 def _is_bindable(host: str) -> bool:
     bare = host.removeprefix("[").removesuffix("]")
     return is_network(bare) if ":" in bare else HOST.fullmatch(bare) is not None
@@ -89,6 +94,7 @@ RULES: dict[str, Callable[[str], bool]] = {
     "civitai_endpoint": is_http_address,
     "download_sources": is_scheme,
     "download_file_roots": is_absolute_folder,
+    "sendfile_prefix": is_prefix,
 }
 
 

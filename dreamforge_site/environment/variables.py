@@ -373,6 +373,32 @@ class Environment(BaseSettings):
         does="Whether `.ckpt`, `.pt`, `.bin` and other pickle files may be installed. Loading one "
         "runs whatever code its author put in.",
     )
+    hub_pull_through: bool = downloads(
+        False,
+        takes="true or false, on or off",
+        does="Whether `/hf/` fetches what is not here when somebody who may download asks for it.",
+    )
+    sendfile_prefix: str = downloads(
+        "",
+        takes="a path such as `/protected/`, or nothing",
+        does="Where a front server serves `DF_MODELS_ROOT` for `X-Accel-Redirect`; `/hf/` then "
+        "leaves sending files to it.",
+    )
+    hub_watch_hours: int = downloads(
+        24,
+        takes="hours from 0 to 8760, 0 for never",
+        does="How often tracked branches are asked for news. Nothing is fetched but for "
+        "repositories with `auto_sync`.",
+        ge=0,
+        le=8760,
+    )
+    scrub_rate: int = downloads(
+        0,
+        takes="bytes a second, 0 for never",
+        does="How fast stored files are read again in the background, the longest unread first, "
+        "to find damage.",
+        ge=0,
+    )
     hf_token: SecretStr | None = downloads(
         None,
         names=("HF_TOKEN", "DF_HF_TOKEN"),

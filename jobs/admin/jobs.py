@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,19 +9,23 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.forms import Script
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.timesince import timesince
 from unfold.decorators import display
+from unfold.utils import display_for_label
 
 from jobs import dead_letters, submission
-from jobs.admin import searching
+from jobs.admin import facts as facts_of
+from jobs.admin import live, rows, searching
 from jobs.admin.filters import DeadFilter, QueueFilter, TypeFilter
 from jobs.admin.forms import RequeueForm
 from jobs.admin.shown import ShownAdmin
+from jobs.admin.words import changes, standing, told
 from jobs.errors import JobError
-from jobs.models import Event, Job
+from jobs.models import Job
 from jobs.states import State
 
 COLOURS = {
@@ -33,7 +36,6 @@ COLOURS = {
     State.CANCELED.value: "default",
 }
 LONG_FIELDS = ("params", "summary", "progress_state", "error_detail")
-EVENTS_SHOWN = 200
 AT_ONCE = 500
 STAY = "_stay"  # posted by a job's own page: come back to it
 
@@ -49,22 +51,12 @@ class JobAdmin(ShownAdmin):
     ordering = ("-created_at", "-id")
     sortable_by = ()
     actions = ("cancel", "requeue", "discard")
-    change_form_outer_before_template = "admin/jobs/job/actions.html"
-    change_form_outer_after_template = "admin/jobs/job/history.html"
-    fields = (
-        "id",
-        "request_id",
-        ("type", "queue"),
-        ("state", "done"),
-        ("tries", "priority"),
-        ("owner", "created_at"),
-        ("started_at", "finished_at"),
-        "error_code",
-        "error_message",
-        "lease_holder",
-        "requeued_from",
-        ("dead_at", "dead_resolved_at"),
-    )
+
+    class Media:
+        js = (Script("dreamforge/admin/jobs.js", type="module"),)
+
+    change_form_template = "admin/jobs/job/page.html"
+    fields = ("id",)  # the page draws the rest itself
 
     @display(description="Status", label=COLOURS)  # type: ignore[untyped-decorator]
     def state(self, job: Job) -> str:
@@ -95,8 +87,33 @@ class JobAdmin(ShownAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         requeue = self.admin_site.admin_view(self.requeue_view)
-        ours = [path("<path:object_id>/requeue/", requeue, name="jobs_job_requeue")]
+        of_rows = self.admin_site.admin_view(self.rows_view)
+        ours = [
+            path("rows/", of_rows, name="jobs_job_rows"),
+            path("<path:object_id>/requeue/", requeue, name="jobs_job_requeue"),
+        ]
         return [*ours, *super().get_urls()]
+
+    def rows_view(self, request: HttpRequest) -> JsonResponse:
+        """How the rows that somebody looks at stand now: `ids`, and how many jobs came after the
+        `newest` of them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        wanted = rows.parse(request.GET)
+        found = Job.objects.filter(pk__in=wanted.ids).defer(*LONG_FIELDS)
+        cells = {str(job.pk): self._cells(job) for job in found}
+        answer = {"jobs": cells, "newer": rows.newer_than(wanted.newest)}
+        return JsonResponse(answer, headers={"Cache-Control": "no-store"})
+
+    def _cells(self, job: Job) -> dict[str, str]:
+        """By column; the state is drawn as the list draws it."""
+        return {
+            "state": display_for_label(job.status, "-", COLOURS),
+            "done": self.done(job),
+            "age": self.age(job),
+            "tries": self.tries(job),
+            "error_code": job.error_code or "-",
+        }
 
     def change_view(
         self,
@@ -106,7 +123,14 @@ class JobAdmin(ShownAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         job = self.get_object(request, unquote(object_id))
-        facts = self._facts(request, job) if job else {}
+        if job is None or not self.has_view_permission(request, job):
+            facts = {}
+        elif live.is_asked(request):
+            facts = facts_of.live(request, job, may_act=self.may_act(request))
+            return live.parts(request, "admin/jobs/job/live.html", facts)
+        else:
+            facts = facts_of.whole(request, job, may_act=self.may_act(request))
+            facts["title"] = f"Job {job.pk}"
         page: HttpResponse = super().change_view(
             request, object_id, form_url, {**facts, **(extra_context or {})}
         )
@@ -131,9 +155,12 @@ class JobAdmin(ShownAdmin):
             raise PermissionDenied
         if job is None:
             raise Http404
+        before = standing(job)
         form = RequeueForm(job, request.POST or None)
         if form.is_valid() and form.again is not None:
-            self._note(request, job, "requeued with other parameters", form.again)
+            changed = changes(job.params, form.again.params)
+            done = f"requeued with other parameters ({changed})"
+            self._note(request, job, done, before, form.again)
             return HttpResponseRedirect(_page_of(form.again))
         context = {**self.admin_site.each_context(request), "opts": self.opts}
         return TemplateResponse(
@@ -148,6 +175,7 @@ class JobAdmin(ShownAdmin):
         """Each by itself: one that cannot be done is told and holds up no other."""
         count, refusals, target = 0, [], None
         for job in jobs.order_by("created_at", "id")[:AT_ONCE]:
+            before = standing(job)
             try:
                 again = act(job)
             except JobError as error:
@@ -155,13 +183,17 @@ class JobAdmin(ShownAdmin):
             else:
                 count += 1
                 target = again or job
-                self._note(request, job, done, again)
+                self._note(request, job, done, before, again)
         self._tell(request, count, done, refusals)
         stays = STAY in request.POST and target is not None
         return HttpResponseRedirect(_page_of(target)) if stays and target else None
 
-    def _note(self, request: HttpRequest, job: Job, done: str, again: Job | None) -> None:
-        self.log_change(request, job, f"{done} as {again.pk}." if again else f"{done}.")
+    def _note(
+        self, request: HttpRequest, job: Job, done: str, before: str, again: Job | None
+    ) -> None:
+        now = Job.objects.defer(*LONG_FIELDS).get(pk=job.pk)
+        done = f"{done} as {again.pk}" if again else done
+        self.log_change(request, job, told(done, before, standing(now)))
 
     def _tell(self, request: HttpRequest, count: int, done: str, refusals: list[str]) -> None:
         if count:
@@ -171,38 +203,6 @@ class JobAdmin(ShownAdmin):
             self.message_user(request, refusal, messages.WARNING)
         if len(refusals) > 5:
             self.message_user(request, f"{len(refusals) - 5} more likewise.", messages.WARNING)
-
-    def _facts(self, request: HttpRequest, job: Job) -> dict[str, Any]:
-        may_act = self.may_act(request)
-        return {
-            "job": job,
-            "title": f"Job {job.pk}",
-            "steps": list(job.steps.all()),
-            "events": _last_events(job),
-            "events_shown": EVENTS_SHOWN,
-            "params": json.dumps(job.params, indent=2, ensure_ascii=False),
-            "summary": json.dumps(job.summary, indent=2, ensure_ascii=False),
-            "error_detail": job.error_detail if may_act else "",
-            "buttons": _buttons(job) if may_act else [],
-        }
-
-
-def _last_events(job: Job) -> list[tuple[Event, str]]:
-    """The newest events, oldest first, each with its payload as JSON."""
-    newest = list(job.events.order_by("-seq")[:EVENTS_SHOWN])[::-1]
-    return [(event, json.dumps(event.payload) if event.payload else "") for event in newest]
-
-
-def _buttons(job: Job) -> list[tuple[str, str]]:
-    """Those that would do something now."""
-    over = {State.FAILED, State.CANCELED}
-    stoppable = job.status in {State.QUEUED, State.RUNNING} and job.cancel_requested_at is None
-    offered = (
-        ("cancel", "Cancel", stoppable),
-        ("requeue", "Requeue", job.status in over),
-        ("discard", "Discard dead letter", dead_letters.is_open(job)),
-    )
-    return [(action, label) for action, label, useful in offered if useful]
 
 
 def _page_of(job: Job) -> str:

@@ -12,7 +12,9 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from jobs import kinds, queueing
+from jobs.admin import live, workforce
 from jobs.admin.shown import ShownAdmin
+from jobs.admin.words import told
 from jobs.models import Queue, Worker
 
 LONGEST_REASON = 200
@@ -32,14 +34,15 @@ class QueueAdmin(ShownAdmin):
             raise PermissionDenied
         if request.method == "POST":
             return self._change(request)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Queues",
-            "queues": queueing.overview(),
-            "may_act": self.may_act(request),
-        }
-        return TemplateResponse(request, "admin/jobs/queue/overview.html", context)
+        facts = {"queues": workforce.queues(), "may_act": self.may_act(request)}
+        if live.is_asked(request):
+            return live.parts(request, "admin/jobs/queue/live.html", facts)
+        context = {**self.admin_site.each_context(request), **facts}
+        return TemplateResponse(
+            request,
+            "admin/jobs/queue/overview.html",
+            {**context, "opts": self.opts, "title": "Queues and workers"},
+        )
 
     def _change(self, request: HttpRequest) -> HttpResponse:
         if not self.may_act(request):
@@ -52,12 +55,20 @@ class QueueAdmin(ShownAdmin):
         return HttpResponseRedirect(request.path)
 
     def _apply(self, request: HttpRequest, name: str, action: str) -> None:
+        before = _state(Queue.objects.filter(name=name).first())
         if action == "pause":
             queueing.pause(name, request.POST.get("reason", "").replace("\0", "")[:LONGEST_REASON])
         else:
             queueing.resume(name)
-        self.log_change(request, Queue.objects.get(name=name), f"{action}d.")
+        queue = Queue.objects.get(name=name)
+        self.log_change(request, queue, told(f"{action}d", before, _state(queue)))
         self.message_user(request, f"The queue {name} is {action}d.", messages.SUCCESS)
+
+
+def _state(queue: Queue | None) -> str:
+    if queue is None or not queue.paused:
+        return "open"
+    return f"paused ({queue.reason})" if queue.reason else "paused"
 
 
 @admin.register(Worker)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
 
 from dreamforge_site.environment import BASE_DIR
-from tests.live import ADMIN, LiveSite
+from tests.browser.seeding import OPERATOR
+from tests.live import ADMIN, LiveSite, Templates, starting
 from tests.services import found
 
 CHROMIUM = (
@@ -78,28 +83,77 @@ def _is_broken(asked: Request) -> bool:
     return asked.failure != "net::ERR_ABORTED"
 
 
-@pytest.fixture
-def page(browser: Browser, live_site: LiveSite) -> Iterator[Page]:
-    """A page of a visitor nobody knows; after the test it must have had no problem."""
-    context = browser.new_context(base_url=live_site.base_url, viewport=WINDOW)
+@contextmanager
+def visit(browser: Browser, base_url: str, **options: Any) -> Iterator[Page]:
+    """A page of a visitor nobody knows; afterwards it must have had no problem: no error in its
+    console (a breach of its Content-Security-Policy is one), no missing file, nothing foreign."""
+    context = browser.new_context(base_url=base_url, **{"viewport": WINDOW, **options})
     context.set_default_timeout(WAIT_MS)
     visited = context.new_page()
-    watch = Watch(visited, live_site.base_url)
+    watch = Watch(visited, base_url)
     yield visited
     context.close()
     assert watch.problems == []
 
 
-@pytest.fixture
-def signed_in(page: Page) -> Page:
-    """The page of the staff user, at the admin's index."""
-    name, password = ADMIN
-    page.goto("/admin/")
+def sign_in(page: Page, who: tuple[str, str], to: str = "/admin/") -> None:
+    name, password = who
+    page.goto(f"/admin/login/?next={quote(to)}")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/admin/")
+    page.wait_for_url(lambda url: "/admin/login/" not in url)
+
+
+@pytest.fixture
+def page(browser: Browser, live_site: LiveSite) -> Iterator[Page]:
+    with visit(browser, live_site.base_url) as visited:
+        yield visited
+
+
+@pytest.fixture
+def signed_in(page: Page) -> Page:
+    """The page of the staff user, at the admin's index."""
+    sign_in(page, ADMIN)
     return page
+
+
+@pytest.fixture(scope="package")
+def busy_site(live_templates: Templates) -> Iterator[LiveSite]:
+    """A site in the middle of its day (`seeding`), with no worker that would change it."""
+    with starting(live_templates) as start:
+        site = start(DF_AUTH="on", DF_MIN_FREE_BYTES="0")
+        command = [sys.executable, "-m", "tests.browser.seeding"]
+        subprocess.run(command, cwd=BASE_DIR, env=site.variables, check=True)
+        yield site
+
+
+@pytest.fixture
+def operator(browser: Browser, busy_site: LiveSite) -> Iterator[Page]:
+    """An operator of the busy site, signed in."""
+    with visit(browser, busy_site.base_url) as visited:
+        sign_in(visited, OPERATOR)
+        yield visited
+
+
+def is_wider_than_its_window(page: Page) -> bool:
+    wide: bool = page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    return wide
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps people from using a page, by axe's rules of WCAG 2 A and AA and of landmarks, as
+    readable lines."""
+    options = {"resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{rule['impact']} {rule['id']}: {node['html'][:160]}"
+        for rule in found
+        for node in rule["nodes"]
+        if rule["impact"] in ("serious", "critical", "moderate")
+    ]
 
 
 class Screenshot(Protocol):

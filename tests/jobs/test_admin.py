@@ -137,7 +137,7 @@ def test_a_long_history_is_cut_and_the_newest_is_last(
 ) -> None:
     job = a_job(mira)
     events.append(job.pk, [Note("note", f"line-{number};") for number in range(300)])
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(18):
         page = text(operator.get(f"{JOBS}{job.pk}/change/"))
     assert "line-99;" not in page
     assert page.index("line-100;") < page.index("line-299;")
@@ -185,7 +185,7 @@ def test_a_button_on_a_jobs_page_acts_and_comes_back(operator: Client, mira: Use
     answer = act(operator, "cancel", job, _stay="1")
     assert (answer.status_code, answer["Location"]) == (302, f"{JOBS}{job.pk}/change/")
     assert Job.objects.get().status == State.CANCELED
-    assert logged() == ["canceled."]
+    assert logged() == ["canceled: queued → canceled."]
 
 
 def test_bulk_actions_do_what_they_can_and_tell_the_rest(operator: Client, mira: User) -> None:
@@ -195,7 +195,7 @@ def test_bulk_actions_do_what_they_can_and_tell_the_rest(operator: Client, mira:
     assert told[0] == "1 canceled."
     assert str(over.pk) in told[1]
     assert len(told) == 2
-    assert logged() == ["canceled."]
+    assert logged() == ["canceled: queued → canceled."]
     Job.objects.filter(id=over.pk).delete()
     invariants.check()
 
@@ -207,7 +207,7 @@ def test_a_requeue_leads_to_the_new_job_and_keeps_the_owner(operator: Client, mi
     assert answer["Location"] == f"{JOBS}{new.pk}/change/"
     assert new.owner == mira
     assert not Job.objects.dead().exists()
-    assert logged() == [f"requeued as {new.pk}."]
+    assert logged() == [f"requeued as {new.pk}: dead letter → settled dead letter."]
 
 
 def test_all_dead_letters_are_requeued_or_discarded_in_bulk(operator: Client, mira: User) -> None:
@@ -224,7 +224,7 @@ def test_a_letter_is_settled_once(operator: Client, mira: User) -> None:
     act(operator, "discard", letter)
     answer = act(operator, "discard", letter)
     assert "not on the list" in str(list(answer.wsgi_request._messages)[-1])
-    assert logged() == ["discarded."]
+    assert logged() == ["discarded: dead letter → settled dead letter."]
 
 
 def test_an_action_takes_a_bounded_number_of_jobs(
@@ -245,7 +245,8 @@ def test_parameters_are_changed_on_a_page_of_their_own(operator: Client, mira: U
     new = Job.objects.get(requeued_from=old)
     assert answer["Location"] == f"{JOBS}{new.pk}/change/"
     assert new.params == {"items": 1, "ticks": 9, "tick_ms": 0}
-    assert len(logged()) == 1
+    [line] = logged()
+    assert f"(items: 3 → 1) as {new.pk}: dead letter → settled" in line
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,10 @@ def test_queues_are_paused_and_resumed_with_a_log_entry(operator: Client, mira: 
     assert Queue.objects.get(name="io").paused
     operator.post("/admin/jobs/queue/", {"queue": "io", "action": "resume"})
     assert not Queue.objects.get(name="io").paused
-    assert logged() == ["paused.", "resumed."]
+    assert logged() == [
+        "paused: open → paused (a new disk).",
+        "resumed: paused (a new disk) → open.",
+    ]
 
 
 @pytest.mark.parametrize("form", [{}, {"queue": "cpu", "action": "pause"}, {"queue": "io"}])

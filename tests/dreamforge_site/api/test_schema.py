@@ -111,7 +111,9 @@ def test_a_request_body_takes_no_other_field(operation: dict[str, Any]) -> None:
     body = operation.get("requestBody", {"content": {}})
     bodies = [_component(content["schema"]) for content in body["content"].values()]
     shapes = [one for body in bodies for one in [*map(_component, body.get("oneOf", ()))] or [body]]
-    assert [shape for shape in shapes if shape["additionalProperties"] is not False] == []
+    # A file is a string of bytes, which has no fields.
+    objects = [shape for shape in shapes if shape.get("type") != "string"]
+    assert [shape for shape in objects if shape["additionalProperties"] is not False] == []
 
 
 def test_closed_operations_name_every_way_to_authenticate() -> None:

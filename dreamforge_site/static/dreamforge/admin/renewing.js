@@ -1,0 +1,5 @@
+// A page whose live parts renew themselves, and nothing more.
+
+import { renew } from "./live.js";
+
+renew({ every: 4000 });

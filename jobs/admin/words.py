@@ -1,0 +1,48 @@
+"""A job in a few words, and what somebody did to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jobs.models import Job
+from jobs.states import State
+
+WORKING = frozenset({State.QUEUED, State.RUNNING})
+LONGEST_VALUE = 60
+# What a job is about, as its parameters name it: the first that is there.
+NAMED = ("prompt", "ref", "repo_id", "source_repo_id", "path", "model_id")
+LONGEST = 120
+
+
+def subject(job: Job) -> str:
+    """What it draws, downloads or checks; empty when its parameters do not say."""
+    found = (str(job.params[name]) for name in NAMED if job.params.get(name))
+    text = " ".join(next(found, "")[: LONGEST * 4].split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def standing(job: Job) -> str:
+    """Its state, and what an operator can still settle about it."""
+    if job.status in WORKING and job.cancel_requested_at is not None:
+        return f"{job.status}, to be canceled"
+    if job.dead_at is None:
+        return job.status
+    return "dead letter" if job.dead_resolved_at is None else "settled dead letter"
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """The parameters that differ, with both values, each cut to what a line can hold."""
+    names = [name for name in after if before.get(name) != after[name]]
+    shown = [f"{name}: {_brief(before.get(name))} → {_brief(after[name])}" for name in names]
+    return "; ".join(shown) or "none changed"
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def told(done: str, before: str, after: str) -> str:
+    """A line of the admin's log."""
+    return f"{done}: {before} → {after}." if before != after else f"{done}: {after} as before."

@@ -1,0 +1,68 @@
+"""Who works on which queue: workers, their devices, and the models these hold in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count
+from django.utils.dateparse import parse_datetime
+from django.utils.module_loading import import_string
+
+from jobs import queueing
+from jobs.models import Job
+from jobs.states import State
+from registry.models import Model
+
+
+@dataclass(frozen=True)
+class Device:
+    """`memory`: bytes by moment (before, after, peak), as its runners last said."""
+
+    name: str
+    models: list[str]
+    memory: dict[str, int] = field(default_factory=dict)
+
+
+def queues() -> list[dict[str, Any]]:
+    """The overview, each worker with its devices and how many jobs it works on."""
+    overview = queueing.overview()
+    workers = [worker for queue in overview for worker in queue["workers"]]
+    names, busy = _names(workers), _busy()
+    memory = import_string(settings.GPU_MEMORY)()
+    for queue in overview:
+        queue["slots"] = sum(worker["slots"] for worker in queue["workers"])
+        for worker in queue["workers"]:
+            models = [names.get(model, "a removed model") for model in worker["warm_models"]]
+            worker["models"] = models
+            worker["busy"] = busy.get(worker["id"], 0)
+            worker["since"] = parse_datetime(worker["started_at"])
+            if queue["name"] == "gpu":
+                worker["cards"] = _cards(worker["devices"], models, memory)
+    return overview
+
+
+def devices(overview: list[dict[str, Any]]) -> list[Device]:
+    """Of every worker that draws."""
+    return [
+        card
+        for queue in overview
+        for worker in queue["workers"]
+        for card in worker.get("cards", ())
+    ]
+
+
+def _cards(names: list[Any], models: list[str], memory: dict[str, dict[str, int]]) -> list[Device]:
+    return [Device(str(name), models, memory.get(str(name), {})) for name in names]
+
+
+def _names(workers: list[dict[str, Any]]) -> dict[str, str]:
+    wanted = {model for worker in workers for model in worker["warm_models"]}
+    rows = Model.objects.filter(pk__in=wanted).values_list("pk", "name") if wanted else ()
+    return {str(pk): name for pk, name in rows}
+
+
+def _busy() -> dict[str, int]:
+    running = Job.objects.filter(status=State.RUNNING).order_by()
+    return dict(running.values_list("lease_holder").annotate(n=Count("pk")))

@@ -1,0 +1,43 @@
+"""Every page in every light: it shows nothing wider than its window, bars nobody from using it,
+runs nothing that was written into it, and leaves a picture for people to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import (
+    SCREENSHOTS,
+    barriers,
+    is_wider_than_its_window,
+    sign_in,
+    visit,
+)
+from tests.browser.pages import PAGES, Shown
+from tests.live import LiveSite
+
+VIEWS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("shown", PAGES, ids=[shown.name for shown in PAGES])
+def test_a_page_is_whole_for_everybody(
+    browser: Browser, busy_site: LiveSite, shown: Shown, view: str
+) -> None:
+    with visit(browser, busy_site.base_url, reduced_motion="reduce", **VIEWS[view]) as page:
+        if shown.who is not None:
+            sign_in(page, shown.who, shown.path)
+        else:
+            page.goto(shown.path)
+        expect(page.locator(shown.ready).first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=SCREENSHOTS / f"{shown.name}-{view}.png", full_page=True)
+        assert not is_wider_than_its_window(page)
+        assert "taken" not in page.title()
+        assert barriers(page) == []
