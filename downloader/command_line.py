@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from downloader import failures
+from downloader.hub.errors import HubError
 from downloader.library.errors import Canceled, DownloadError
 from downloader.library.watch import Control, FileProgress, FileState, Observer
 from jobs.command_line import INTERRUPTED, JobCommand, plain
@@ -50,6 +51,9 @@ class ModelCommand(JobCommand):
             raise CommandError(plain(failures.told(error)), returncode=code) from error
         except RegistryError as error:
             raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
+        except HubError as error:
+            code = failures.NOT_FOUND if error.code == "not_found" else failures.FAILED
+            raise CommandError(plain(error.message), returncode=code) from error
 
 
 def _exit_code(error: RegistryError) -> int:

@@ -42,7 +42,14 @@ def _download(run: Run, wanted: Wanted, tools: Tools) -> dict[str, Any]:
     control = Control()
     with run.step("resolve"):
         source, plan = beside(run, control, lambda: configured.prepare(wanted, tools, control))
-        _tell_plan(run, plan)
+        tell_plan(run, plan)
+    return installed(run, source, plan, tools, control)
+
+
+def installed(
+    run: Run, source: Source, plan: Plan, tools: Tools, control: Control
+) -> dict[str, Any]:
+    """The steps after the plan is made: fetch what is missing, install, register."""
     with run.step("fetch"):
         acquired = _fetch(run, source, plan, tools, control)
     with run.step("register"):
@@ -51,7 +58,7 @@ def _download(run: Run, wanted: Wanted, tools: Tools) -> dict[str, Any]:
     return {"count": 1, "completed": 1, "model_id": str(model_id), **_sums(plan, acquired)}
 
 
-def _tell_plan(run: Run, plan: Plan) -> None:
+def tell_plan(run: Run, plan: Plan) -> None:
     run.progress(0, "resolve", 1.0)
     run.log(
         "download.resolved",

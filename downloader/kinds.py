@@ -56,4 +56,75 @@ MIRROR = Kind(
     permission="downloader.add_download",
     timeout_s=LONGEST_S,
 )
-TYPES = (DOWNLOAD.name, VERIFY.name, SYNC.name, MIRROR.name)
+INSTALL = Kind(
+    name="install",
+    queue="io",
+    serializer="downloader.hub.api.parameters.InstallSerializer",
+    executor="downloader.hub.installing.install",
+    steps=("resolve", "fetch", "register"),
+    stages={"resolve": 0.01, "fetch": 0.98, "register": 0.01},
+    permission="downloader.add_download",
+    timeout_s=LONGEST_S,
+)
+WATCH = Kind(
+    name="watch",
+    queue="io",
+    serializer="downloader.hub.api.watch_parameters.WatchSerializer",
+    executor="downloader.hub.watching.watch",
+    steps=("watch",),
+    stages={"watch": 1.0},
+    permission="downloader.add_download",
+    timeout_s=86_400,
+)
+SCAN = Kind(
+    name="scan",
+    queue="io",
+    serializer="downloader.hub.api.reconcile_parameters.ScanSerializer",
+    executor="downloader.hub.scanning.scan",
+    steps=("scan",),
+    stages={"scan": 1.0},
+    permission="downloader.add_download",
+    timeout_s=LONGEST_S,
+)
+HUB_VERIFY = Kind(
+    name="hub_verify",
+    queue="io",
+    serializer="downloader.hub.api.reconcile_parameters.HubVerifySerializer",
+    executor="downloader.hub.scrubbing.verify",
+    steps=("verify", "fetch"),
+    stages={"verify": 0.9, "fetch": 0.1},
+    permission="downloader.change_download",
+    timeout_s=LONGEST_S,
+)
+SCRUB = Kind(
+    name="scrub",
+    queue="io",
+    serializer="downloader.hub.api.reconcile_parameters.ScrubSerializer",
+    executor="downloader.hub.scrubbing.scrub",
+    steps=("verify",),
+    stages={"verify": 1.0},
+    permission="downloader.change_download",
+    timeout_s=86_400,
+)
+UPDATE = Kind(
+    name="update",
+    queue="io",
+    serializer="downloader.hub.api.watch_parameters.UpdateSerializer",
+    executor="downloader.hub.updating.update",
+    steps=("list", "fetch"),
+    stages={"list": 0.1, "fetch": 0.9},
+    permission="downloader.add_download",
+    timeout_s=LONGEST_S,
+)
+TYPES = (
+    DOWNLOAD.name,
+    VERIFY.name,
+    SYNC.name,
+    MIRROR.name,
+    INSTALL.name,
+    WATCH.name,
+    UPDATE.name,
+    SCAN.name,
+    HUB_VERIFY.name,
+    SCRUB.name,
+)

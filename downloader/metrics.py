@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
+from downloader.hub.models import Repo, RepoStatus
 from downloader.models import Download
 from jobs.states import State
 
@@ -62,7 +63,7 @@ def _add(counter: Any, count: int) -> None:
 def collect() -> list[Any]:
     """For METRIC_COLLECTORS."""
     try:
-        return [_rate()]
+        return [_rate(), *_hub()]
     finally:
         if not connection.in_atomic_block:
             connection.close()  # the thread of this scrape ends with it
@@ -80,3 +81,31 @@ def _rate() -> Any:
     )
     family.add_metric([], float(now["rate"] or 0))
     return family
+
+
+def _hub() -> list[Any]:
+    """Tracked repositories, in one query; few, whatever the number of their files."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    counts: dict[str, Any] = {
+        status.value: Count("pk", filter=Q(status=status.value)) for status in RepoStatus
+    }
+    known = Repo.objects.aggregate(
+        **counts,
+        updates=Count("pk", filter=~Q(update_commit="")),
+        gone=Count("pk", filter=Q(gone_at__isnull=False)),
+    )
+    repos = GaugeMetricFamily(
+        "dreamforge_hub_repositories", "Tracked repositories.", labels=["status"]
+    )
+    for status in RepoStatus:
+        repos.add_metric([status.value], known[status.value])
+    updates = GaugeMetricFamily(
+        "dreamforge_hub_updates", "Tracked branches that have moved.", value=known["updates"]
+    )
+    gone = GaugeMetricFamily(
+        "dreamforge_hub_gone",
+        "Tracked repositories that their source has no more.",
+        value=known["gone"],
+    )
+    return [repos, updates, gone]

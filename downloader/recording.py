@@ -11,14 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from downloader import metrics
 from downloader.library.plan import Plan
 from downloader.library.watch import FileProgress, FileState, Observer
+from downloader.logfiles import LogFile
 from downloader.models import Download, DownloadFile
 from jobs.errors import LeaseLost
 from jobs.models import Job
@@ -29,6 +32,7 @@ WRITE_EVERY_S = 1.0
 RATE_OVER_S = 10.0
 LOUD = {"retry": "warning", "throttled": "warning", "restart": "warning", "quarantined": "error"}
 ROWS_AT_ONCE = 500
+ENDED = (FileState.DONE, FileState.FAILED)
 
 
 class Said(NamedTuple):
@@ -132,7 +136,10 @@ class Recorder:
         self.listener = Listener(subject.files)
         self._counted = 0
         self._written_at = 0.0
+        self._file = LogFile(Path(settings.MODELS_ROOT), run.job_id)
         persist(lambda: self._begin(subject))
+        facts = {"source_uri": subject.source_uri, "bytes_total": subject.bytes_total}
+        self._file.write("download.begin", f"{subject.title}: {len(subject.files)} files.", facts)
 
     def _begin(self, subject: Subject) -> None:
         facts = {
@@ -165,6 +172,10 @@ class Recorder:
             level = LOUD.get(line.code, "info")
             facts: dict[str, Any] = dict(line.facts)
             self.run.log(f"download.{line.code}", line.message, level=level, **facts)
+            self._file.write(f"download.{line.code}", line.message, {"level": level, **facts})
+        for one in changed:
+            if one.state in ENDED:
+                self._file.write(f"file.{one.state}", one.path, {"size_bytes": one.size})
         if changed:
             persist(lambda: self._store(changed, standing))
             self.run.progress(0, "fetch", _fraction(standing), **as_facts(standing))

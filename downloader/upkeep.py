@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from downloader import configured
+from downloader import configured, logfiles
 
 
 def collect() -> dict[str, Any]:
-    """Remove what no model needs and nobody has touched for a day: for HOUSEKEEPING. An operator
-    looks first with `manage.py model_collect --dry-run`."""
-    collected = configured.store().collect()
-    return {"blobs": len(collected.blobs), "freed_bytes": collected.freed_bytes}
+    """Remove what no model needs and nobody has touched for a day, and logs of long ago: for
+    HOUSEKEEPING. An operator looks first with `manage.py model_collect --dry-run`."""
+    store = configured.store()
+    collected = store.collect()
+    logs = logfiles.tidy(store.root)
+    return {"blobs": len(collected.blobs), "freed_bytes": collected.freed_bytes, "logs": logs}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from downloader.api import downloads, models
 
@@ -16,4 +16,5 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/stream", downloads.StreamView.as_view(), name="download-stream"),
     path("downloads/<uuid:job_id>/cancel", downloads.CancelView.as_view(), name="download-cancel"),
     path("downloads/<uuid:job_id>/retry", downloads.RetryView.as_view(), name="download-retry"),
+    path("", include("downloader.hub.api.urls")),
 ]

@@ -20,10 +20,12 @@ class UnknownRepo(HubError):
     code = "not_found"
 
 
-class NotSynced(HubError):
-    """Its files are not known yet."""
-
+class InvalidState(HubError):
     code = "invalid_state"
+
+
+class NotSynced(InvalidState):
+    """Its files are not known yet."""
 
 
 class AlreadyDownloaded(HubError):

@@ -50,11 +50,12 @@ def chosen(params: Mapping[str, Any]) -> list[Wanted]:
     if params.get("artifact_ids"):
         return by_ids([uuid.UUID(str(id_)) for id_ in params["artifact_ids"]])
     repo = registering.get(params["repo_id"])
-    snapshot = _snapshot(repo, params.get("commit"))
+    snapshot = snapshot_of(repo, params.get("commit"))
     return [Wanted(repo, snapshot, tuple(select(snapshot, params.get("selection") or ())))]
 
 
-def _snapshot(repo: Repo, commit: str | None) -> Snapshot:
+def snapshot_of(repo: Repo, commit: str | None) -> Snapshot:
+    """The commit that is named, else the newest one. NotSynced when none is known."""
     if commit:
         found = repo.snapshots.filter(commit=commit).first()
         if found is None:
@@ -154,6 +155,8 @@ def mirror(run: Run) -> dict[str, Any]:
 
 
 def _chosen(run: Run) -> list[Wanted]:
+    if run.params.get("fresh"):
+        return _synced_first(run)
     try:
         return persist(lambda: chosen(run.params))
     except NotSynced:
@@ -163,7 +166,7 @@ def _chosen(run: Run) -> list[Wanted]:
 
 
 def _synced_first(run: Run) -> list[Wanted]:
-    """Nobody has asked its source yet what it holds."""
+    """Nobody has asked its source yet what it holds, or not since it changed."""
     from downloader.hub import syncing  # which fetches small files by way of this module
 
     repo = persist(lambda: registering.get(run.params["repo_id"]))
@@ -339,11 +342,7 @@ def _record(work: _Work, mirrored: Mirrored) -> None:
     }
     folder = str(mirrored.revision.folder)
     snapshots.mark_done(work.wanted.snapshot, shown, folder)
-    for before in work.wanted.repo.snapshots.filter(folder=folder).exclude(
-        pk=work.wanted.snapshot.pk
-    ):
-        before.folder = str(revisions.folder_of(work.wanted.repo.full_name, before.commit))
-        before.save(update_fields=["folder"])
+    snapshots.note_moved(work.wanted.snapshot, folder)
 
 
 def _published_as(made: Plan) -> dict[str, str]:

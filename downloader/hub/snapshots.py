@@ -51,7 +51,7 @@ class Change:
 def take(repo: Repo, resolved: Resolved, policy: Policy) -> tuple[Snapshot, Change, int]:
     """Write down what the source lists. The same commit again changes nothing but what the policy
     bars. The answer's last part: how many files have names that no database can hold."""
-    listed = [file for file in resolved.files if _storable(file.path)]
+    listed = [file for file in resolved.files if storable(file.path)]
     store = configured.store()
     with transaction.atomic():
         repo = Repo.objects.select_for_update().select_related("snapshot").get(pk=repo.pk)
@@ -161,7 +161,7 @@ def _settle(repo: Repo, snapshot: Snapshot, resolved: Resolved) -> None:
     )
 
 
-def _storable(path: str) -> bool:
+def storable(path: str) -> bool:
     return bool(path) and not UNSTORABLE.search(path) and len(path.encode()) <= LONGEST_PATH_BYTES
 
 
@@ -249,6 +249,14 @@ def mark_done(snapshot: Snapshot, found: Mapping[str, tuple[str, int, str]], fol
             RepoFile.objects.bulk_update(rows, fields, batch_size=ROWS_AT_ONCE)
         Snapshot.objects.filter(pk=snapshot.pk).update(folder=folder)
         recount(snapshot)
+
+
+def note_moved(snapshot: Snapshot, folder: str) -> None:
+    """`folder` shows this snapshot now; the one it showed before stands under its commit."""
+    before = Snapshot.objects.filter(repo=snapshot.repo_id, folder=folder).exclude(pk=snapshot.pk)
+    for other in before.select_related("repo"):
+        other.folder = str(revisions.folder_of(other.repo.full_name, other.commit))
+        other.save(update_fields=["folder"])
 
 
 def mark_gone(snapshot: Snapshot, paths: Iterable[str]) -> None:

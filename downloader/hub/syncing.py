@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.utils import timezone
 
 from downloader import configured, failures
@@ -20,6 +21,8 @@ from jobs.errors import AttemptFailed
 from jobs.patience import persist
 from jobs.run import Run
 
+log = structlog.get_logger(__name__)
+
 # What is worth having before anybody asks for it: what people and programs read first.
 SMALL_BYTES = 1 << 20
 SMALL_FILES = 200
@@ -33,7 +36,7 @@ def sync(run: Run) -> dict[str, Any]:
     try:
         with configured.tools() as tools:
             with run.step("list"):
-                snapshot, change = _list(run, repo, tools)
+                snapshot, change = listed(run, repo, tools)
             with run.step("fetch"):
                 _fetch_small(run, repo, snapshot, tools)
     except DownloadError as error:
@@ -52,7 +55,8 @@ def _wanted(run: Run) -> Repo:
     return registering.sibling(repo, run.params.get("revision"))
 
 
-def _list(run: Run, repo: Repo, tools: Tools) -> tuple[Snapshot, snapshots.Change]:
+def listed(run: Run, repo: Repo, tools: Tools) -> tuple[Snapshot, snapshots.Change]:
+    """Ask for the files of the revision as it is now, and write them down."""
     control = Control()
     resolved = beside(run, control, lambda: ask(repo, tools, control))
     run.progress(0, "list", 0.9)
@@ -90,7 +94,7 @@ def _counts(change: snapshots.Change) -> dict[str, Any]:
 def _fetch_small(run: Run, repo: Repo, snapshot: Snapshot, tools: Tools) -> None:
     """Best effort for a gated repository: its list is known all the same."""
     repo = persist(lambda: registering.get(repo.pk))
-    wanted = persist(lambda: _small(snapshot))
+    wanted = persist(lambda: small_files(snapshot))
     if not wanted:
         return
     try:
@@ -99,7 +103,8 @@ def _fetch_small(run: Run, repo: Repo, snapshot: Snapshot, tools: Tools) -> None
         run.log("hub.gated", failures.told(refusal), level="warning")
 
 
-def _small(snapshot: Snapshot) -> list[str]:
+def small_files(snapshot: Snapshot) -> list[str]:
+    """Paths that are worth having before anybody asks, and are not here."""
     rows = snapshot.files.filter(barred="", size_bytes__lte=SMALL_BYTES).exclude(status="done")
     return [row.path for row in rows if _is_read_first(row)][:SMALL_FILES]
 
@@ -119,11 +124,11 @@ def failed(repo: Repo, error: DownloadError) -> None:
         "checked_at": timezone.now(),
     }
     Repo.objects.filter(pk=repo.pk).update(**facts)
-    if _is_gone(repo, error):
+    if is_gone(repo, error):
         vanished(repo)
 
 
-def _is_gone(repo: Repo, error: DownloadError) -> bool:
+def is_gone(repo: Repo, error: DownloadError) -> bool:
     """A hub calls an absent repository private to whom it does not know; one that was open to us
     and is neither private nor gated has gone."""
     if isinstance(error, NotFound):
@@ -133,5 +138,8 @@ def _is_gone(repo: Repo, error: DownloadError) -> bool:
 
 
 def vanished(repo: Repo) -> bool:
-    """Whether this is news."""
-    return bool(Repo.objects.filter(pk=repo.pk, gone_at=None).update(gone_at=timezone.now()))
+    """Whether this is news; the alarm is raised once."""
+    news = bool(Repo.objects.filter(pk=repo.pk, gone_at=None).update(gone_at=timezone.now()))
+    if news:
+        log.warning("hub_source_gone", repo=str(repo), repo_id=str(repo.pk))
+    return news

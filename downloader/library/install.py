@@ -49,15 +49,20 @@ def install(
 ) -> Descriptor:
     """`stored` has the blob of every planned path, and `claim` holds them all. `base` is what the
     source says of the model. The answer is what stands on the disk afterwards."""
-    wanted = complete(plan, stored, base)
-    standing = _standing(plan.folder, store)
+    return put(complete(plan, stored, base), store, claim, force=force)
+
+
+def put(wanted: Descriptor, store: Store, claim: Claim, *, force: bool = False) -> Descriptor:
+    """Show `wanted` at its `local_path`; `claim` holds the blobs of all its files."""
+    folder = PurePosixPath(wanted.local_path)
+    standing = _standing(folder, store)
     if standing is not None and _bytes_of(standing) == _bytes_of(wanted):
         if standing.files == wanted.files:
             relink(standing, store, claim)
             return standing
         force = True  # the same bytes, and more is known of them now
-    _publish(plan.folder, _heir(wanted, standing), store, claim, force=force)
-    return read(plan.folder, store)
+    _publish(folder, _heir(wanted, standing), store, claim, force=force)
+    return read(folder, store)
 
 
 def refuse_early(plan: Plan, store: Store) -> None:

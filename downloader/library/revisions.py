@@ -14,9 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from downloader.library import install
-from downloader.library.errors import InvalidFile, NotFound
-from downloader.library.install import Removed
+from downloader.library import install, strangers
+from downloader.library.errors import InvalidFile
 from downloader.library.store import REVISION_DESCRIPTOR, Claim, Store
 from downloader.library.watch import Control, Observer
 from registry.descriptors import InstalledFile
@@ -116,7 +115,7 @@ def publish(wanted: Revision, store: Store, claim: Claim) -> Revision:
     of another commit is kept under that commit and replaced. `claim` holds the blobs of `wanted`.
     The answer is what stands there afterwards."""
     with store.lock(f"revision:{wanted.folder}", Control(), QUIET):
-        standing = _standing(wanted.folder, store)
+        standing = standing_at(wanted.folder, store)
         if standing is not None and standing.commit != wanted.commit:
             claim.add(blobs=[file.sha256 for file in standing.files])
             _put(replace(standing, revision=standing.commit), store, claim)
@@ -124,7 +123,7 @@ def publish(wanted: Revision, store: Store, claim: Claim) -> Revision:
 
 
 def _put(wanted: Revision, store: Store, claim: Claim) -> Revision:
-    standing = _standing(wanted.folder, store)
+    standing = standing_at(wanted.folder, store)
     kept = standing.files if standing and standing.commit == wanted.commit else ()
     files = {file.path: file for file in (*kept, *wanted.files)}
     made = replace(
@@ -145,9 +144,15 @@ def _build(made: Revision, store: Store, claim: Claim) -> None:
         for file in made.files:
             if store.has(file.sha256, file.size):
                 building.place(file.sha256, file.path)
+        strangers.carry(store, made.folder, _named(made.folder, store), made.files, building)
         # Last, so that a folder with a descriptor is a whole one even if it is copied meanwhile.
-        building.write(REVISION_DESCRIPTOR, _encoded(made))
+        building.write(REVISION_DESCRIPTOR, encoded(made))
         building.publish(replace=True)
+
+
+def _named(folder: PurePosixPath, store: Store) -> set[str]:
+    standing = standing_at(folder, store)
+    return {file.path for file in standing.files} if standing else set()
 
 
 def withdraw(folder: PurePosixPath, paths: Iterable[str], store: Store) -> Revision | None:
@@ -160,7 +165,7 @@ def withdraw(folder: PurePosixPath, paths: Iterable[str], store: Store) -> Revis
             return None
         left = tuple(file for file in standing.files if file.path not in gone)
         if not left:
-            store.remove_folder(folder)
+            strangers.remove_folder(store, folder, {file.path for file in standing.files})
             return None
         made = replace(standing, files=left, written_at=install.now())
         with store.claim() as claim:
@@ -180,18 +185,7 @@ def relink(standing: Revision, store: Store, claim: Claim) -> tuple[str, ...]:
     return tuple(put_back)
 
 
-def remove(folder: PurePosixPath, store: Store, *, dry_run: bool = False) -> Removed:
-    """Only bytes that nothing else uses are freed."""
-    standing = _standing(folder, store)
-    if not (store.root / folder).exists():
-        raise NotFound(f"Nothing is mirrored in {folder}.", details={"path": str(folder)})
-    files = standing.files if standing else ()
-    return install.remove_links(
-        folder, files, f"{folder}/{REVISION_DESCRIPTOR}", store, dry_run=dry_run
-    )
-
-
-def _standing(folder: PurePosixPath, store: Store) -> Revision | None:
+def standing_at(folder: PurePosixPath, store: Store) -> Revision | None:
     """What is shown there, if it can be read."""
     try:
         return read(folder, store)
@@ -199,5 +193,5 @@ def _standing(folder: PurePosixPath, store: Store) -> Revision | None:
         return None
 
 
-def _encoded(revision: Revision) -> bytes:
+def encoded(revision: Revision) -> bytes:
     return json.dumps(revision.to_json(), indent=1, ensure_ascii=False).encode() + b"\n"

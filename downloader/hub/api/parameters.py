@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from registry.kinds import KINDS
+
 MOST_FILES = 20_000
 REVISION_LENGTH = 512
 ENTRY_TYPES = ("file", "dir")
@@ -40,6 +42,9 @@ class MirrorSerializer(serializers.Serializer[Any]):
     selection = serializers.ListField(
         child=EntrySerializer(), required=False, max_length=MOST_FILES
     )
+    fresh = serializers.BooleanField(
+        required=False, help_text="Ask its source for the list of files first."
+    )
     force = serializers.BooleanField(
         default=False, help_text="Read what is here again, and fetch what is damaged."
     )
@@ -48,3 +53,35 @@ class MirrorSerializer(serializers.Serializer[Any]):
         if ("artifact_ids" in attrs) == ("repo_id" in attrs):
             raise serializers.ValidationError("Name either artifact_ids or a repo_id.")
         return attrs
+
+
+class InstallOptionsSerializer(serializers.Serializer[Any]):
+    """What of a repository becomes a model, and what it is called."""
+
+    name = serializers.CharField(
+        max_length=100, required=False, help_text="Else the repository's own name."
+    )
+    version = serializers.CharField(
+        max_length=100, required=False, help_text="Else the beginning of the commit."
+    )
+    kind = serializers.ChoiceField(
+        choices=KINDS, required=False, help_text="Else guessed from the files."
+    )
+    path = serializers.CharField(
+        max_length=1024,
+        required=False,
+        help_text="One file, a folder or a pattern. Absent: the files that make up the model.",
+    )
+    commit = serializers.RegexField(
+        r"\A[0-9a-f]{40,64}\Z", required=False, help_text="An older commit that is still known."
+    )
+    enable = serializers.BooleanField(
+        default=True, help_text="Whether jobs may use the model once it is installed."
+    )
+    force = serializers.BooleanField(
+        default=False, help_text="Replace other bytes under the same name and version."
+    )
+
+
+class InstallSerializer(InstallOptionsSerializer):
+    repo_id = serializers.UUIDField(help_text="Of a registered repository.")

@@ -43,6 +43,18 @@ class Building:
             except FileExistsError as error:
                 raise _collision(path, self.final) from error
 
+    def carry(self, place: Folder, name: str, path: str) -> bool:
+        """One more name, at `path`, for a file that somebody else put into `place`; False where
+        the file system has no such thing."""
+        with self._parent(path) as (folder, target):
+            try:
+                durability.link(place.descriptor, name, folder.descriptor, target)
+            except OSError as error:
+                if error.errno not in durability.UNSUPPORTED:
+                    raise
+                return False
+            return True
+
     @contextmanager
     def _parent(self, path: str) -> Iterator[tuple[Folder, str]]:
         *parents, name = file_parts(path)

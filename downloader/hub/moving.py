@@ -1,0 +1,97 @@
+"""Moving the store, or one repository, to another models root: copy, verify, and only then, if the
+operator says so, delete at the old place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from downloader.hub import removal
+from downloader.hub.models import Repo
+from downloader.library import layouts, moving
+from downloader.library.errors import InvalidFile, Refused
+from downloader.library.moving import Moved, Plan, Told
+from downloader.library.store import Store
+from downloader.library.watch import Control
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`left`: files at the old place that the store does not know; they stay there."""
+
+    moved: Moved
+    plan: Plan
+    freed_bytes: int
+    left: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "copied": self.moved.copied,
+            "copied_bytes": self.moved.copied_bytes,
+            "here": self.moved.here,
+            "folders": self.moved.folders,
+            "bytes_total": self.plan.bytes_total,
+            "damaged": self.moved.damaged,
+            "missing": self.moved.missing,
+            "freed_bytes": self.freed_bytes,
+            "left_count": len(self.left),
+            "left": list(self.left[:100]),
+        }
+
+
+def move(
+    source: Store,
+    root: Path,
+    control: Control,
+    told: Told,
+    *,
+    repo: Repo | None = None,
+    delete_old: bool = False,
+) -> Outcome:
+    """Run again it goes on where it ended. Nothing is deleted while a single blob is not right."""
+    if not root.is_absolute():
+        raise Refused("Name the new root by its whole path.")
+    target = Store(root)
+    made = moving.plan(source, _folders(repo, source) if repo else None)
+    if repo is not None and not made.folders:
+        raise Refused(f"Nothing of {repo} is here to be moved.")
+    moved = moving.copy(source, target, made, control, told)
+    wrong = moving.verify(target, made, control, told) if made.sizes else []
+    wrong = [sha256 for sha256 in wrong if sha256 not in moved.damaged]
+    if wrong:
+        raise InvalidFile(f"{len(wrong)} blobs did not arrive whole, such as {wrong[0]}.")
+    freed = 0
+    if delete_old:
+        _refuse_incomplete(moved)
+        freed = _delete(source, made, repo)
+    return Outcome(moved, made, freed, _left(source) if repo is None else ())
+
+
+def _folders(repo: Repo, source: Store) -> list[PurePosixPath]:
+    shown = [PurePosixPath(one.folder) for one in repo.snapshots.all() if one.folder]
+    return [folder for folder in shown if (source.root / folder).is_dir()]
+
+
+def _refuse_incomplete(moved: Moved) -> None:
+    if moved.damaged or moved.missing:
+        raise InvalidFile(
+            f"{len(moved.damaged)} blobs are damaged and {len(moved.missing)} missing at the old "
+            "place, so nothing is deleted there. Verify and repair them, and move again."
+        )
+
+
+def _delete(source: Store, made: Plan, repo: Repo | None) -> int:
+    if repo is not None:
+        return removal.remove(repo).freed_bytes
+    return moving.delete(source, made)
+
+
+def _left(source: Store) -> tuple[str, ...]:
+    found = []
+    for one in layouts.look(source.root, PurePosixPath()):
+        if isinstance(one, layouts.Stray):
+            found.append(one.path)
+        elif isinstance(one, layouts.Candidate):
+            found += [str(one.folder / seen.path) for seen in one.files]
+    return tuple(found)

@@ -1,0 +1,74 @@
+"""Fetching what a client asks for and is not here, where DF_HUB_PULL_THROUGH allows it: one job,
+however many clients wait for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from downloader.hub import registering
+from downloader.hub.models import Repo
+from downloader.hub.serving.holdings import Shelf
+from jobs import submission
+from jobs.models import Job
+from jobs.states import State
+
+SCOPE = "models"
+PERMISSION = "downloader.add_download"
+OPEN = (State.QUEUED.value, State.RUNNING.value)
+
+
+def may(user: Any, key_scopes: list[str] | None) -> bool:
+    """Whether what this caller asks for is fetched. `key_scopes`: None without an API key."""
+    allowed = key_scopes is None or SCOPE in key_scopes
+    return bool(settings.HUB_PULL_THROUGH and allowed and user.has_perm(PERMISSION))
+
+
+def file(on: Shelf, path: str, owner: AbstractBaseUser) -> Job:
+    """The job that fetches the file: the one that is under way, or a new one."""
+    params = {
+        "repo_id": str(on.repo.pk),
+        "commit": on.commit,
+        "selection": [{"path": path, "type": "file"}],
+    }
+    return _one("mirror", on.repo, params, owner)
+
+
+def repository(repo_id: str, revision: str, owner: AbstractBaseUser) -> Job:
+    """The job that asks the source what the revision holds; it is tracked from now on."""
+    repo, _ = registering.register(repo_id, revision, by=owner)
+    return _one("sync", repo, {"repo_id": str(repo.pk)}, owner)
+
+
+def job(job_id: str) -> Job | None:
+    """The job that a client has waited for."""
+    try:
+        return Job.objects.filter(pk=uuid.UUID(job_id)).first()
+    except ValueError:
+        return None
+
+
+def _one(type_name: str, repo: Repo, params: Mapping[str, Any], owner: AbstractBaseUser) -> Job:
+    with transaction.atomic():
+        Repo.objects.select_for_update().get(pk=repo.pk)  # two clients at one moment: one job
+        waiting = Job.objects.filter(
+            type=type_name, status__in=OPEN, params__repo_id=str(repo.pk)
+        ).order_by("created_at")
+        found = next((job for job in waiting if _brings(job.params, params)), None)
+        return found or submission.submit(type_name, params, owner)
+
+
+def _brings(standing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether the job's parameters cover what is wanted."""
+    if "selection" not in wanted:
+        return True
+    if standing.get("commit") != wanted["commit"]:
+        return False
+    entries = standing.get("selection") or ()
+    asked = wanted["selection"][0]["path"]
+    return not entries or any(entry["path"] == asked for entry in entries)

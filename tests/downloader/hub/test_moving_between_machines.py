@@ -1,0 +1,474 @@
+"""From one installation to another by way of a bundle, with the hub unplugged on the way in."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from pytest_django import Settings
+
+from downloader.hub import bundle_keys, bundling, importing, registering
+from downloader.hub.models import Repo, Snapshot
+from downloader.library.bundles import MANIFEST, SIGNATURE, blob_name, bringing
+from downloader.library.errors import Canceled
+from downloader.library.watch import Control, FileProgress, Observer
+from registry.models import Model
+from tests.downloader.conftest import CHECKPOINT, downloaded
+from tests.downloader.hub.conftest import FILES, NAME, WEIGHTS, mirror
+from tests.hubs import Hub, models
+
+pytestmark = pytest.mark.django_db
+
+MODEL = "xl"
+
+
+@dataclass
+class Machine:
+    """An installation of its own: another models root, another secret, its own trust, no rows."""
+
+    root: Path
+    secret: str
+    keys: Path
+
+    def settle_in(self, settings: Settings) -> None:
+        settings.MODELS_ROOT = self.root
+        settings.SECRET_KEY = self.secret
+        settings.TRUSTED_BUNDLE_KEYS = self.keys
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "far/models", "b" * 60, tmp_path / "far/keys.json")
+
+
+@pytest.fixture(autouse=True)
+def near(tmp_path: Path, settings: Settings, models_root: Path) -> Machine:
+    machine = Machine(models_root, "a" * 60, tmp_path / "near-keys.json")
+    machine.settle_in(settings)
+    return machine
+
+
+def move_to(machine: Machine, settings: Settings, hub: Hub) -> None:
+    """From here on we are that machine: it has no rows yet, and no network ever."""
+    hub.unplug()
+    Repo.objects.all().delete()
+    Model.objects.all().delete()
+    machine.settle_in(settings)
+
+
+@pytest.fixture
+def whole(synced: Repo) -> Repo:
+    assert mirror(synced).status == "succeeded"
+    return registering.get(synced.pk)
+
+
+@pytest.fixture
+def model(checkpoint: str) -> Model:
+    assert downloaded(checkpoint, name=MODEL).status == "succeeded"
+    return Model.objects.get()
+
+
+def called(name: str, *words: object) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    call_command(name, *map(str, words), stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def refused(name: str, *words: object) -> CommandError:
+    with pytest.raises(CommandError) as error:
+        called(name, *words)
+    return error.value
+
+
+def imported(path: Path, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(called("hub_import", path, "--trust", key, "--json")[0])
+    return found
+
+
+@pytest.fixture(params=["folder", "b.tar"])
+def bundle(request: pytest.FixtureRequest, model: Model, whole: Repo, tmp_path: Path) -> Path:
+    """With the model and the repository."""
+    path = tmp_path / "usb" / str(request.param)
+    called("hub_export", MODEL, NAME, "--to", path)
+    return path
+
+
+@pytest.fixture
+def key(near: Machine) -> str:
+    return bundle_keys.own_key().id
+
+
+def nothing_is_shown(machine: Machine) -> bool:
+    shown = [entry.name for entry in machine.root.iterdir()] if machine.root.exists() else []
+    return not {name for name in shown if not name.startswith(".")} - {"blobs"}
+
+
+def test_a_bundle_makes_models_and_repositories_of_another_machine(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub, model: Model, whole: Repo
+) -> None:
+    before = (model.name, model.version, model.files_json, model.source_uri, model.enabled)
+    commit = whole.commit
+    move_to(far, settings, hub)
+    told = imported(bundle, key)
+    assert told["copied_blobs"] > 0
+    here = Model.objects.get()
+    assert (here.name, here.version, here.files_json, here.source_uri, here.enabled) == before
+    repo = Repo.objects.select_related("snapshot").get()
+    assert (str(repo), repo.commit, repo.status) == (f"{NAME}@main", commit, "synced")
+    assert repo.is_downloaded
+    shown = far.root / "forge/sketch/main"
+    assert (shown / "unet/model.safetensors").stat().st_size == WEIGHTS.size
+    assert (shown / "config.json").read_text() == FILES["config.json"]
+    called("model_verify", "--all")
+
+
+def test_files_that_were_listed_and_not_there_are_listed_here_too(
+    synced: Repo, key: str, far: Machine, settings: Settings, hub: Hub, tmp_path: Path
+) -> None:
+    called("hub_export", NAME, "--to", tmp_path / "usb")
+    move_to(far, settings, hub)
+    imported(tmp_path / "usb", key)
+    snapshot = Snapshot.objects.get()
+    assert snapshot.files.get(path="unet/model.safetensors").status == "pending"
+    assert snapshot.files.get(path="README.md").status == "done"
+    assert "pickle" in snapshot.files.get(path="old/weights.bin").barred
+    assert not Repo.objects.get().is_downloaded
+
+
+def test_importing_twice_changes_nothing(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub
+) -> None:
+    move_to(far, settings, hub)
+    imported(bundle, key)
+    before = {path: path.lstat().st_mtime_ns for path in far.root.glob("*/*/*")}
+    rows = list(Repo.objects.values("id", "snapshot", "synced_at"))
+    told = imported(bundle, key)
+    assert told["copied_blobs"] == 0
+    assert {path: path.lstat().st_mtime_ns for path in far.root.glob("*/*/*")} == before
+    assert list(Repo.objects.values("id", "snapshot", "synced_at")) == rows
+
+
+def test_an_unknown_key_is_refused_with_what_to_do_and_trusted_from_then_on(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub
+) -> None:
+    move_to(far, settings, hub)
+    error = refused("hub_import", bundle)
+    assert f"--trust {key}" in str(error)
+    assert error.returncode == 1
+    assert nothing_is_shown(far)
+    called("hub_import", bundle, "--trust", key)
+    called("hub_import", bundle)
+    assert Model.objects.exists()
+
+
+def test_our_own_bundles_need_no_trust(bundle: Path) -> None:
+    called("hub_import", bundle)
+
+
+def flip(path: Path, at: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def place_of(bundle: Path, name: str) -> tuple[Path, int]:
+    """The file, and where in it the member begins."""
+    if bundle.is_dir():
+        return bundle / name, 0
+    with tarfile.open(bundle) as archive:
+        return bundle, archive.getmember(name).offset_data
+
+
+def test_a_byte_that_was_changed_is_found_and_named_and_nothing_is_installed(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub, model: Model
+) -> None:
+    weights = next(file for file in model.files if file.path.endswith(".safetensors"))
+    path, start = place_of(bundle, blob_name(weights.sha256))
+    path.chmod(0o644)
+    flip(path, start + weights.size // 2)
+    move_to(far, settings, hub)
+    error = refused("hub_import", bundle, "--trust", key)
+    assert "xl.safetensors" in str(error)
+    assert nothing_is_shown(far)
+    assert not Model.objects.exists()
+    assert not Repo.objects.exists()
+    flip(path, start + weights.size // 2)
+    called("hub_import", bundle)
+    assert Model.objects.exists()
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SIGNATURE])
+def test_a_manifest_or_signature_that_was_changed_is_refused(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub, name: str
+) -> None:
+    path, start = place_of(bundle, name)
+    flip(path, start + 150)
+    move_to(far, settings, hub)
+    refused("hub_import", bundle, "--trust", key)
+    assert nothing_is_shown(far)
+    assert not Model.objects.exists()
+
+
+class StopAfter(Observer):
+    """Turns the switch when so many blobs have come, in the middle of the next."""
+
+    def __init__(self, control: Control, blobs: int) -> None:
+        self._control, self._left = control, blobs
+
+    def file(self, progress: FileProgress) -> None:
+        self._left -= progress.state == "done"
+        if self._left < 0 and progress.state != "done":
+            self._control.cancel()
+
+
+def test_an_import_that_was_stopped_goes_on_where_it_ended(
+    bundle: Path,
+    key: str,
+    far: Machine,
+    settings: Settings,
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    move_to(far, settings, hub)
+    bundle_keys.trust(key)
+    control = Control()
+    with pytest.raises(Canceled):
+        importing.take(bundle, control, StopAfter(control, 3))
+    assert nothing_is_shown(far)
+    assert not Model.objects.exists()
+    written = sum(blob.stat().st_blocks for blob in far.root.glob("blobs/sha256/*/*"))
+    assert written
+    done = len(list(far.root.glob("blobs/sha256/*/*")))
+    total = len(importing.look(bundle, Control())[0].blobs)
+    assert importing.take(bundle, Control(), Observer()).copied_blobs == total - done
+
+
+def test_a_partial_file_that_was_damaged_meanwhile_is_begun_again(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub, model: Model
+) -> None:
+    sha256 = max(model.files, key=lambda file: file.size).sha256
+    move_to(far, settings, hub)
+    store = importing.configured.store()
+    part = store.target(f"bundle:{sha256}").part
+    part.write_bytes(b"rubbish" * 1000)
+    imported(bundle, key)
+    assert Model.objects.get().files_json == model.files_json
+    called("model_verify", "--all")
+
+
+def test_a_delta_holds_only_what_the_other_side_lacks(
+    whole: Repo, key: str, far: Machine, near: Machine, settings: Settings, hub: Hub, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second.tar"
+    called("hub_export", NAME, "--to", first)
+    new = models.sdxl_checkpoint(size=410_000, seed=9)
+    hub.huggingface[NAME].commit({"unet/model.safetensors": new})
+    run = registering.get(whole.pk)
+    from tests.downloader.hub.conftest import sync
+
+    assert sync(run).status == "succeeded"
+    assert mirror(run).status == "succeeded"
+    commit = registering.get(whole.pk).commit
+    told = json.loads(
+        called("hub_export", NAME, "--to", second, "--since", first / MANIFEST, "--json")[0]
+    )
+    assert (told["blobs"], told["bytes"]) == (1, new.size)
+    move_to(far, settings, hub)
+    error = refused("hub_import", second, "--trust", key)
+    assert error.returncode == 3
+    assert "--inventory" in str(error)
+    assert nothing_is_shown(far)
+    called("hub_import", first)
+    old = Repo.objects.select_related("snapshot").get().commit
+    called("hub_import", second)
+    repo = Repo.objects.select_related("snapshot").get()
+    assert repo.commit == commit
+    shown = far.root / "forge/sketch"
+    assert (shown / "main/unet/model.safetensors").stat().st_size == new.size
+    assert (shown / old / "unet/model.safetensors").stat().st_size == WEIGHTS.size
+    assert repo.snapshots.get(commit=old).folder == f"forge/sketch/{old}"
+
+
+def test_the_inventory_of_a_machine_is_what_it_does_not_need(
+    whole: Repo, model: Model, tmp_path: Path
+) -> None:
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(called("hub_export", "--inventory")[0])
+    told = json.loads(called("hub_export", "--all", "--dry-run", "--json", "--since", inventory)[0])
+    assert (told["blobs"], told["bytes"]) == (0, 0)
+    assert told["left_out"] > 0
+
+
+def test_an_older_state_of_a_branch_does_not_turn_it_back(
+    bundle: Path, key: str, settings: Settings, hub: Hub, whole: Repo
+) -> None:
+    hub.huggingface[NAME].commit({"config.json": "{}"})
+    from tests.downloader.hub.conftest import sync
+
+    sync(whole)
+    newest = registering.get(whole.pk).commit
+    imported(bundle, key)
+    assert registering.get(whole.pk).commit == newest
+    pinned = registering.named(f"{NAME}@{whole.commit}")
+    assert pinned.commit == whole.commit
+    assert pinned.is_downloaded
+
+
+def test_other_content_under_the_same_name_is_not_replaced(
+    bundle: Path, key: str, far: Machine, settings: Settings, hub: Hub, model: Model
+) -> None:
+    folder = model.local_path
+    move_to(far, settings, hub)
+    imported(bundle, key)
+    told = json.loads((far.root / folder / "model.json").read_text())
+    told["files_json"][0]["sha256"] = "0" * 64
+    (far.root / folder / "model.json").chmod(0o644)
+    (far.root / folder / "model.json").write_text(json.dumps(told))
+    error = refused("hub_import", bundle)
+    assert "Other content" in str(error)
+
+
+def test_what_the_policy_here_bars_is_not_imported(
+    upstream: str,
+    key: str,
+    far: Machine,
+    settings: Settings,
+    hub: Hub,
+    tmp_path: Path,
+    db: None,
+) -> None:
+    settings.DOWNLOAD_ALLOW_PICKLE = True
+    repo, _ = registering.register(NAME)
+    assert mirror(repo, "old/weights.bin").status == "succeeded"
+    called("hub_export", NAME, "--to", tmp_path / "usb")
+    move_to(far, settings, hub)
+    settings.DOWNLOAD_ALLOW_PICKLE = False
+    error = refused("hub_import", tmp_path / "usb", "--trust", key)
+    assert "pickle" in str(error)
+    assert "old/weights.bin" in str(error)
+    assert nothing_is_shown(far)
+
+
+def test_a_full_disk_is_told_of_before_a_byte_is_copied(
+    bundle: Path,
+    key: str,
+    far: Machine,
+    settings: Settings,
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    move_to(far, settings, hub)
+    monkeypatch.setattr(bringing, "RESERVE_BYTES", 1 << 60)
+    error = refused("hub_import", bundle, "--trust", key)
+    assert error.returncode == 6
+    assert not list(far.root.glob("blobs/sha256/*/*"))
+
+
+# Exporting
+
+
+def test_no_token_and_no_signed_address_travels_along(
+    model: Model, whole: Repo, settings: Settings, tmp_path: Path
+) -> None:
+    settings.DOWNLOAD_SOURCE_SETTINGS["hf"]["token"] = "hf_secrettoken"
+    Repo.objects.update(page="https://u:hf_secrettoken@hub/x?token=hf_secrettoken")
+    called("hub_export", "--all", "--to", tmp_path / "usb")
+    said = (tmp_path / "usb" / MANIFEST).read_text() + (tmp_path / "usb" / SIGNATURE).read_text()
+    assert "hf_secrettoken" not in said
+    assert settings.SECRET_KEY not in said
+
+
+def test_a_dry_run_writes_nothing(model: Model, tmp_path: Path) -> None:
+    told = json.loads(
+        called("hub_export", MODEL, "--dry-run", "--json", "--to", tmp_path / "usb")[0]
+    )
+    assert told["bytes"] >= CHECKPOINT.size
+    assert not (tmp_path / "usb").exists()
+
+
+def test_bytes_that_are_damaged_here_do_not_leave(model: Model, tmp_path: Path) -> None:
+    weights = max(model.files, key=lambda file: file.size)
+    blob = bundling.configured.store().blob(weights.sha256)
+    blob.chmod(0o644)
+    flip(blob, 5)
+    error = refused("hub_export", MODEL, "--to", tmp_path / "usb.tar")
+    assert "damaged" in str(error)
+    assert not list(tmp_path.glob("usb.tar*"))
+
+
+def test_a_folder_is_taken_up_where_an_export_was_stopped(
+    model: Model, whole: Repo, tmp_path: Path
+) -> None:
+    made = bundling.manifest_of(bundling.everything(), bundling.configured.store())
+    control = Control()
+    with pytest.raises(Canceled):
+        bundling.export(made, tmp_path / "usb", control, StopAfter(control, 2))
+    assert not (tmp_path / "usb" / MANIFEST).exists()
+    written = bundling.export(made, tmp_path / "usb", Control(), Observer())
+    assert written.copied_blobs == len(made.blobs) - 2
+    called("hub_import", tmp_path / "usb")
+
+
+def test_what_is_no_bundle_is_not_written_into(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/letter.txt").write_text("dear")
+    assert "letter.txt" in str(refused("hub_export", MODEL, "--to", tmp_path / "home"))
+    (tmp_path / "b.tar").write_text("mine")
+    assert "there already" in str(refused("hub_export", MODEL, "--to", tmp_path / "b.tar"))
+    assert (tmp_path / "b.tar").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([], 2),
+        (["xl", "--all", "--dry-run"], 2),
+        (["xl"], 2),
+        (["nothing-of-that-name", "--dry-run"], 3),
+        (["forge/unknown", "--dry-run"], 3),
+        (["--all", "--dry-run", "--since", "/nowhere.json"], 3),
+    ],
+)
+def test_what_cannot_be_exported_has_an_exit_code(words: list[str], code: int) -> None:
+    assert refused("hub_export", *words).returncode == code
+
+
+def test_the_same_tar_comes_of_the_same_things(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundling.install, "now", lambda: "2026-11-20T09:00:00Z")
+    called("hub_export", MODEL, "--to", tmp_path / "one.tar")
+    called("hub_export", MODEL, "--to", tmp_path / "two.tar")
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+
+
+def test_a_bundle_packed_again_by_tar_itself_is_taken(
+    whole: Repo, key: str, far: Machine, settings: Settings, hub: Hub, tmp_path: Path
+) -> None:
+    called("hub_export", NAME, "--to", tmp_path / "usb")
+    with tarfile.open(tmp_path / "again.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.add(tmp_path / "usb", ".")
+    move_to(far, settings, hub)
+    imported(tmp_path / "again.tar", key)
+    assert Repo.objects.get().is_downloaded
+
+
+def test_a_file_of_trusted_keys_that_is_damaged_is_told_of(bundle: Path, near: Machine) -> None:
+    near.keys.write_text("{")
+    assert str(near.keys) in str(refused("hub_import", bundle))
+
+
+@pytest.mark.parametrize("text", ["", "zz", "a" * 31, "../../x"])
+def test_what_is_no_key_is_not_trusted(text: str, near: Machine) -> None:
+    with pytest.raises(bundle_keys.HubError):
+        bundle_keys.trust(text)
+    assert not near.keys.exists()
