@@ -197,7 +197,7 @@ def live_templates(
 
 
 @contextlib.contextmanager
-def _starting(templates: Templates) -> Iterator[StartSite]:
+def starting(templates: Templates) -> Iterator[StartSite]:
     with contextlib.ExitStack() as cleanup:
 
         def start(*, database: str | None = None, **variables: str) -> LiveSite:
@@ -213,12 +213,12 @@ def _starting(templates: Templates) -> Iterator[StartSite]:
 
 @pytest.fixture
 def live_sites(live_templates: Templates) -> Iterator[StartSite]:
-    with _starting(live_templates) as start:
+    with starting(live_templates) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def live_site(live_templates: Templates) -> Iterator[LiveSite]:
     """One site for the session, with `DF_AUTH=on`: tests make users of their own."""
-    with _starting(live_templates) as start:
+    with starting(live_templates) as start:
         yield start(DF_AUTH="on")
