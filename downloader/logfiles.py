@@ -24,7 +24,7 @@ FOLDER = ".logs"
 SUFFIX = ".log"
 MOST_BYTES = 1 << 20
 KEPT_S = 30 * 86_400.0
-APPEND = durability.WRITE | os.O_APPEND | os.O_CREAT
+OPEN = durability.WRITE | os.O_APPEND | os.O_CREAT
 FULL = {"code": "log.full", "message": "The rest is among the events of the job."}
 
 
@@ -48,7 +48,7 @@ class LogFile:
                 Folder.at(self._root, create=True) as root,
                 root.sub(FOLDER, create=True) as folder,
             ):
-                file = os.open(self._name, APPEND, durability.FILE_MODE, dir_fd=folder.descriptor)
+                file = os.open(self._name, OPEN, durability.FILE_MODE, dir_fd=folder.descriptor)
                 try:
                     self._write(file, line)
                 finally:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from downloader.admin import downloads
+from downloader.admin import downloads, repos
 
-__all__ = ["downloads"]
+__all__ = ["downloads", "repos"]

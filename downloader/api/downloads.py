@@ -1,4 +1,4 @@
-"""Looking at downloads, following them, stopping them, and starting them again."""
+"""Starting downloads, looking at them, following them, stopping them, and starting them again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from rest_framework.response import Response
 
 from downloader import showing
 from downloader.api import examples, serializers
-from downloader.kinds import TYPES
+from downloader.hub import choosing
+from downloader.hub.api import examples as hub_examples
+from downloader.hub.api.posting import HubPost
+from downloader.hub.api.serializers import DownloadPostSerializer
+from downloader.kinds import MIRROR, TYPES
 from downloader.models import DownloadFile
 from jobs import dead_letters, idempotency, submission
 from jobs import kinds as job_kinds
@@ -25,12 +29,29 @@ from jobs.idempotency import Reply
 from jobs.models import Job
 
 
-class DownloadsView(GenericAPIView[Job]):
-    query_serializer_class = {"GET": serializers.DownloadQuerySerializer}
+class DownloadsList(GenericAPIView[Any]):
+    query_serializer_class = {
+        "GET": serializers.DownloadQuerySerializer,
+        "POST": queries.WaitQuerySerializer,
+    }
     list_key = "downloads"
     scope = "models"
     queryset = Job.objects.none()
     query: dict[str, Any]
+
+    def page(self, request: Request) -> Response:
+        wanted = {{"kind": "type"}.get(name, name): value for name, value in self.query.items()}
+        page = self.paginate_queryset(showing.downloads(visible(request)).filter(**wanted))
+        shown = [showing.summary(job) for job in page or []]
+        serialized = serializers.DownloadSummarySerializer(shown, many=True).data
+        return self.get_paginated_response(serialized)
+
+
+class DownloadsView(HubPost, DownloadsList):
+    serializer_class = DownloadPostSerializer
+    type_name = MIRROR.name
+    error_codes = {"POST": (*HubPost.error_codes, "already_downloaded")}  # type: ignore[assignment]
+    queryset = Job.objects.none()
 
     @extend_schema(
         operation_id="downloads_list",
@@ -41,11 +62,33 @@ class DownloadsView(GenericAPIView[Job]):
         tags=["downloads"],
     )
     def get(self, request: Request) -> Response:
-        wanted = {{"kind": "type"}.get(name, name): value for name, value in self.query.items()}
-        page = self.paginate_queryset(showing.downloads(visible(request)).filter(**wanted))
-        shown = [showing.summary(job) for job in page or []]
-        serialized = serializers.DownloadSummarySerializer(shown, many=True).data
-        return self.get_paginated_response(serialized)
+        return self.page(request)
+
+    @extend_schema(
+        operation_id="downloads_create",
+        summary="Download files of a repository",
+        description="Registers the repository if it is not tracked, fetches, verifies and shows "
+        "the selected files below the models root. 409 when all of them are here, unless `force`. "
+        "Needs the permission `downloader.add_download`. With `?wait=` the answer is held back "
+        "until it is done.",
+        parameters=[documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED],
+        responses={
+            202: serializers.CreatedDownloadSerializer,
+            200: serializers.DownloadDetailSerializer,
+        },
+        examples=[hub_examples.SELECTION, examples.CREATED, examples.DETAIL],
+        tags=["downloads"],
+    )
+    def post(self, request: Request) -> Response:
+        wanted = self.wanted(request)
+        reply = self.start(
+            request,
+            "downloads.create",
+            lambda: choosing.asked_for(wanted, by=request.user),
+            accepted,
+        )
+        job_id = str(reply.answer["download_id"])
+        return held_back(request, self.query, respond(reply), job_id, view="download")
 
 
 class OneDownload(JobView):

@@ -96,7 +96,7 @@ def _listing(repo: Repo, shown: Revision) -> Snapshot:
     snapshot, _ = Snapshot.objects.get_or_create(repo=repo, commit=shown.commit)
     known = set(snapshot.files.values_list("path", flat=True))
     rows = [_row(snapshot, file) for file in shown.files if file.path not in known]
-    RepoFile.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
+    RepoFile.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE, ignore_conflicts=True)
     older = repo.snapshots.filter(folder=str(shown.folder)).exclude(pk=snapshot.pk)
     for one in older:
         if len(one.commit) == OWN_LISTING_DIGITS:

@@ -87,7 +87,7 @@ def manifest_of(choice: Choice, store: Store, known: frozenset[str] = frozenset(
                 f"The bytes of {manifest.named(sha256)} are not here. Verify with --repair, or "
                 "download it again, and export then."
             )
-    return replace(manifest, left_out=known & manifest.blobs.keys())
+    return replace(manifest, left_out=frozenset(manifest.blobs.keys() & known))
 
 
 def _descriptor(model: Model, store: Store) -> Descriptor:

@@ -28,8 +28,8 @@ def install(run: Run) -> dict[str, Any]:
     try:
         with configured.tools() as tools:
             with run.step("resolve"):
-                repo, resolved = persist(lambda: _known(run.params))
-                source, made = planned(repo, resolved, tools, **_wishes(run.params))
+                resolved = persist(lambda: _known(run.params))
+                source, made = planned(resolved, tools, **_wishes(run.params))
                 execution.tell_plan(run, made)
             return execution.installed(run, source, made, tools, Control())
     except HubError as error:
@@ -40,9 +40,9 @@ def install(run: Run) -> dict[str, Any]:
         raise failures.attempt_failed(error) from error
 
 
-def _known(params: dict[str, Any]) -> tuple[Repo, Resolved]:
+def _known(params: dict[str, Any]) -> Resolved:
     repo = registering.get(params["repo_id"])
-    return repo, snapshots.resolved(repo, chosen(repo, params.get("commit")))
+    return snapshots.resolved(repo, chosen(repo, params.get("commit")))
 
 
 def _wishes(params: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,6 @@ def chosen(repo: Repo, commit: str | None = None) -> Snapshot:
 
 
 def planned(
-    repo: Repo,
     resolved: Resolved,
     tools: Tools,
     *,

@@ -14,7 +14,7 @@ from downloader.hub.matching import Identity
 from downloader.hub.voices import JobVoice, Voice
 from downloader.library import adoption, inplace, layouts, revisions, strangers
 from downloader.library.checksums import Computed
-from downloader.library.errors import Canceled, DownloadError, InvalidFile
+from downloader.library.errors import Busy, Canceled, DownloadError, InvalidFile
 from downloader.library.inplace import Adopted, Taken
 from downloader.library.layouts import Candidate, Found, Seen, Standing, Stray
 from downloader.library.store import Store
@@ -23,6 +23,8 @@ from jobs.run import Run
 from registry import checks
 
 TOLD_AT_MOST = 100
+LONGEST_PATH = 1024
+LOCK = "scan"
 
 
 @dataclass
@@ -76,8 +78,19 @@ def scan(run: Run) -> dict[str, Any]:
 
 
 def walk(store: Store, path: str, voice: Voice) -> Report:
-    """Everything below `path`. What is unchanged since the last scan is not read."""
+    """Everything below `path`. What is unchanged since the last scan is not read. Busy while
+    another scan runs."""
     start = layouts.place(store.root, path or ".")
+    lease = store.lock_now(LOCK)
+    if lease is None:
+        raise Busy("Another scan is running. Start again when it is over.")
+    try:
+        return _walk(store, start, voice)
+    finally:
+        store.let_go(lease)
+
+
+def _walk(store: Store, start: PurePosixPath, voice: Voice) -> Report:
     found = voice.aside(lambda: list(layouts.look(store.root, start)))
     scanning = _Scanning(store, voice)
     for at, one in enumerate(found):
@@ -155,6 +168,8 @@ class _Scanning:
     def _allowed(self, candidate: Candidate) -> Iterator[Seen]:
         for seen in candidate.files:
             why = adoption.refusal(seen.path, self._policy)
+            if len(_below_root(candidate, seen.path)) > LONGEST_PATH:
+                why = f"has a path of more than {LONGEST_PATH} characters"
             if why is None:
                 yield seen
             else:

@@ -212,9 +212,7 @@ def _examine(
     return report
 
 
-def _examine_one(
-    sha256: str, store: Store, voice: Voice, control: Control, report: Report
-) -> None:
+def _examine_one(sha256: str, store: Store, voice: Voice, control: Control, report: Report) -> None:
     verdict = voice.aside(lambda: damage.examine(sha256, store, control))
     if verdict.computed is None:
         report.missing.append(sha256)
@@ -271,7 +269,7 @@ def _fail(sha256: str, aside: SetAside) -> list[str]:
     _recount(touched)
     for folder, path in aside.models:
         model = Model.objects.filter(local_path=folder).first()
-        if model is not None:
+        if model is not None and path in {file.path for file in model.files}:
             catalog.judge(model.pk, {path: Trust.MISMATCH.value})
     return [_shown(row) for row in touched]
 

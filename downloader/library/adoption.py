@@ -16,6 +16,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from downloader.library import safety
@@ -31,6 +32,8 @@ from downloader.library.watch import Control
 
 # Above this no hub publishes a git digest: such files are kept apart, under their SHA-256.
 GIT_BYTES = 32 << 20
+MOUNTS = Path("/proc/self/mountinfo")
+LEASES_TELL = frozenset({"ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"})
 OTHER_DISK = frozenset({errno.EXDEV, errno.EMLINK})
 
 
@@ -212,9 +215,26 @@ def _changing(seen: Seen) -> Busy:
     return Busy(f"{seen.path!r} is being written or moved. Scan again when that is over.")
 
 
+@cache
+def _file_system(device: int) -> str:
+    """Its type; "" when the system does not say."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in mounts:
+        mount, _, kind = line.partition(" - ")
+        if mount.split()[2] == number:
+            return kind.split()[0]
+    return ""
+
+
 def _is_being_written(file: int) -> bool:
     """Whether a process of this machine has it open for writing: a read lease is refused then.
-    Where there are no leases nobody can tell."""
+    False where leases do not tell: network shares refuse them for reasons of their own."""
+    if _file_system(os.fstat(file).st_dev) not in LEASES_TELL:
+        return False
     try:
         # Whoever opens it for writing at this very moment makes the kernel send a signal, which is
         # by default one that ends the process.

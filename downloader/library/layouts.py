@@ -18,7 +18,7 @@ from downloader.library.sources.filetypes import format_of
 from downloader.library.store.failures import told
 from downloader.library.store.folders import Folder
 from downloader.library.store.layout import MODEL_DESCRIPTOR, OWN, REVISION_DESCRIPTOR
-from registry.descriptors import UNSTORABLE
+from registry.descriptors import CONTROL, UNSTORABLE
 
 DEFAULT_REVISION = "main"
 SHAPES = frozenset({"model_index.json", "config.json"})
@@ -229,7 +229,8 @@ def _named(parts: Parts) -> tuple[str, str, str]:
     if len(parts) == 1:
         return "", parts[0], DEFAULT_REVISION
     if len(parts) == 3:
-        return parts[0], parts[1], unquote(parts[2])
+        decoded = unquote(parts[2])
+        return parts[0], parts[1], parts[2] if CONTROL.search(decoded) else decoded
     return parts[-2], parts[-1], DEFAULT_REVISION
 
 

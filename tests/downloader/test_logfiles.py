@@ -38,7 +38,8 @@ def test_a_download_tells_what_it_fetched(checkpoint: str, models_root: Path) ->
 def test_what_went_wrong_is_in_it_and_no_token(
     hub: Hub, checkpoint: str, models_root: Path, settings: Settings
 ) -> None:
-    settings.DOWNLOAD_SOURCE_SETTINGS["hf"]["token"] = "hf_" + "s3cret" * 6
+    token = hub.huggingface.accounts.add("hf_" + "s3cret" * 6, "mira")
+    settings.DOWNLOAD_SOURCE_SETTINGS["hf"]["token"] = token
     hub.faults.add(faults.Reset(at=1000), path="*xl.safetensors", times=1)
     job = downloaded(checkpoint)
     assert job.status == "succeeded", job.error_message

@@ -22,6 +22,7 @@ from downloader.library.checksums import Computed, Hashing
 from downloader.library.errors import (
     AlreadyInstalled,
     DigestMismatch,
+    DownloadError,
     InvalidFile,
     NoSpace,
     NotFound,
@@ -182,10 +183,19 @@ def _copy(taking: Taking, claim: Claim, sha256: str, size: int) -> None:
         part = store.target(_key(sha256)).part
         claim.add(staged=[part.name])
         computed = _staged(taking, part, sha256, size)
-        for use in taking.manifest.uses[sha256]:
-            safety.check_content(part, use.path, taking.policy)
+        _check_content(taking, part, sha256)
         store.adopt(part, computed)
         taking.observer.file(FileProgress(sha256, FileState.DONE, size, size, 0))
+
+
+def _check_content(taking: Taking, part: Path, sha256: str) -> None:
+    """Whether the bytes are what each of their names says."""
+    try:
+        for use in taking.manifest.uses[sha256]:
+            safety.check_content(part, use.path, taking.policy)
+    except DownloadError:
+        taking.store.forget_part(part)
+        raise
 
 
 def _staged(taking: Taking, part: Path, sha256: str, size: int) -> Computed:

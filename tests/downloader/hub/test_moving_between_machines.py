@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
+from downloader import configured
 from downloader.hub import bundle_keys, bundling, importing, registering
+from downloader.hub.errors import HubError
 from downloader.hub.models import Repo, Snapshot
+from downloader.library import install
 from downloader.library.bundles import MANIFEST, SIGNATURE, blob_name, bringing
 from downloader.library.errors import Canceled
 from downloader.library.watch import Control, FileProgress, Observer
 from registry.models import Model
 from tests.downloader.conftest import CHECKPOINT, downloaded
-from tests.downloader.hub.conftest import FILES, NAME, WEIGHTS, mirror
+from tests.downloader.hub.conftest import FILES, NAME, WEIGHTS, mirror, sync
 from tests.hubs import Hub, models
 
 pytestmark = pytest.mark.django_db
@@ -257,7 +260,7 @@ def test_a_partial_file_that_was_damaged_meanwhile_is_begun_again(
 ) -> None:
     sha256 = max(model.files, key=lambda file: file.size).sha256
     move_to(far, settings, hub)
-    store = importing.configured.store()
+    store = configured.store()
     part = store.target(f"bundle:{sha256}").part
     part.write_bytes(b"rubbish" * 1000)
     imported(bundle, key)
@@ -273,8 +276,6 @@ def test_a_delta_holds_only_what_the_other_side_lacks(
     new = models.sdxl_checkpoint(size=410_000, seed=9)
     hub.huggingface[NAME].commit({"unet/model.safetensors": new})
     run = registering.get(whole.pk)
-    from tests.downloader.hub.conftest import sync
-
     assert sync(run).status == "succeeded"
     assert mirror(run).status == "succeeded"
     commit = registering.get(whole.pk).commit
@@ -312,8 +313,6 @@ def test_an_older_state_of_a_branch_does_not_turn_it_back(
     bundle: Path, key: str, settings: Settings, hub: Hub, whole: Repo
 ) -> None:
     hub.huggingface[NAME].commit({"config.json": "{}"})
-    from tests.downloader.hub.conftest import sync
-
     sync(whole)
     newest = registering.get(whole.pk).commit
     imported(bundle, key)
@@ -344,7 +343,7 @@ def test_what_the_policy_here_bars_is_not_imported(
     settings: Settings,
     hub: Hub,
     tmp_path: Path,
-    db: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.DOWNLOAD_ALLOW_PICKLE = True
     repo, _ = registering.register(NAME)
@@ -352,10 +351,12 @@ def test_what_the_policy_here_bars_is_not_imported(
     called("hub_export", NAME, "--to", tmp_path / "usb")
     move_to(far, settings, hub)
     settings.DOWNLOAD_ALLOW_PICKLE = False
+    copied: list[str] = []
+    monkeypatch.setattr(bringing, "_copy", lambda _taking, _claim, sha, _size: copied.append(sha))
     error = refused("hub_import", tmp_path / "usb", "--trust", key)
     assert "pickle" in str(error)
     assert "old/weights.bin" in str(error)
-    assert nothing_is_shown(far)
+    assert copied == []
 
 
 def test_a_full_disk_is_told_of_before_a_byte_is_copied(
@@ -371,6 +372,27 @@ def test_a_full_disk_is_told_of_before_a_byte_is_copied(
     error = refused("hub_import", bundle, "--trust", key)
     assert error.returncode == 6
     assert not list(far.root.glob("blobs/sha256/*/*"))
+
+
+def test_a_pickle_under_another_name_is_found_by_its_bytes(
+    upstream: str, key: str, far: Machine, settings: Settings, hub: Hub, tmp_path: Path, db: None
+) -> None:
+    settings.DOWNLOAD_ALLOW_PICKLE = True
+    repo, _ = registering.register(NAME)
+    assert mirror(repo, "old/weights.bin").status == "succeeded"
+    made = bundling.manifest_of(bundling.everything(), configured.store())
+    renamed = tuple(
+        replace(file, path="old/weights.safetensors") if file.path.endswith(".bin") else file
+        for file in made.repos[0].files
+    )
+    lying = replace(made, repos=(replace(made.repos[0], files=renamed),))
+    bundling.export(lying, tmp_path / "usb", Control(), Observer())
+    move_to(far, settings, hub)
+    settings.DOWNLOAD_ALLOW_PICKLE = False
+    error = refused("hub_import", tmp_path / "usb", "--trust", key)
+    assert "weights.safetensors" in str(error)
+    assert nothing_is_shown(far)
+    assert not list(far.root.rglob("*.part"))
 
 
 # Exporting
@@ -397,7 +419,7 @@ def test_a_dry_run_writes_nothing(model: Model, tmp_path: Path) -> None:
 
 def test_bytes_that_are_damaged_here_do_not_leave(model: Model, tmp_path: Path) -> None:
     weights = max(model.files, key=lambda file: file.size)
-    blob = bundling.configured.store().blob(weights.sha256)
+    blob = configured.store().blob(weights.sha256)
     blob.chmod(0o644)
     flip(blob, 5)
     error = refused("hub_export", MODEL, "--to", tmp_path / "usb.tar")
@@ -408,13 +430,15 @@ def test_bytes_that_are_damaged_here_do_not_leave(model: Model, tmp_path: Path) 
 def test_a_folder_is_taken_up_where_an_export_was_stopped(
     model: Model, whole: Repo, tmp_path: Path
 ) -> None:
-    made = bundling.manifest_of(bundling.everything(), bundling.configured.store())
+    made = bundling.manifest_of(bundling.everything(), configured.store())
     control = Control()
     with pytest.raises(Canceled):
         bundling.export(made, tmp_path / "usb", control, StopAfter(control, 2))
     assert not (tmp_path / "usb" / MANIFEST).exists()
+    done = len(list((tmp_path / "usb").glob("blobs/*/*")))
+    assert done
     written = bundling.export(made, tmp_path / "usb", Control(), Observer())
-    assert written.copied_blobs == len(made.blobs) - 2
+    assert written.copied_blobs == len(made.blobs) - done
     called("hub_import", tmp_path / "usb")
 
 
@@ -445,7 +469,7 @@ def test_what_cannot_be_exported_has_an_exit_code(words: list[str], code: int) -
 def test_the_same_tar_comes_of_the_same_things(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundling.install, "now", lambda: "2026-11-20T09:00:00Z")
+    monkeypatch.setattr(install, "now", lambda: "2026-11-20T09:00:00Z")
     called("hub_export", MODEL, "--to", tmp_path / "one.tar")
     called("hub_export", MODEL, "--to", tmp_path / "two.tar")
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
@@ -469,6 +493,6 @@ def test_a_file_of_trusted_keys_that_is_damaged_is_told_of(bundle: Path, near: M
 
 @pytest.mark.parametrize("text", ["", "zz", "a" * 31, "../../x"])
 def test_what_is_no_key_is_not_trusted(text: str, near: Machine) -> None:
-    with pytest.raises(bundle_keys.HubError):
+    with pytest.raises(HubError):
         bundle_keys.trust(text)
     assert not near.keys.exists()

@@ -53,7 +53,8 @@ def mirrored(synced: Repo) -> Repo:
     return registering.get(synced.pk)
 
 
-def post(api: APIClient, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
+def post(api: APIClient, path: str, body: dict[str, Any] | None = None, key: str = "") -> Any:
+    headers = {"Idempotency-Key": key} if key else {}
     return api.post(f"/v1/hub/{path}", body or {}, format="json", headers=headers)
 
 
@@ -87,8 +88,8 @@ def test_a_scan_takes_no_other_field(api: APIClient, models_root: Path) -> None:
 
 
 def test_the_same_key_scans_once(api: APIClient, models_root: Path) -> None:
-    first = post(api, "scan", **{"Idempotency-Key": "one"})
-    again = post(api, "scan", **{"Idempotency-Key": "one"})
+    first = post(api, "scan", key="one")
+    again = post(api, "scan", key="one")
     assert first.json() == again.json()
     assert again["Idempotent-Replayed"] == "true"
     assert Job.objects.count() == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -15,17 +16,22 @@ from downloader.hub.models import Repo, Scanned
 from downloader.hub.voices import PlainVoice
 from downloader.library import adoption, revisions
 from downloader.library.checksums import Computed
+from downloader.library.errors import Busy
+from downloader.library.layouts import Seen
 from downloader.library.watch import Control
 from jobs.errors import InvalidParams
 from registry.models import Model
 from tests.downloader.conftest import downloaded
 from tests.downloader.hub.conftest import FILES, NAME, OTHER_WEIGHTS, WEIGHTS, mirror
 from tests.downloader.hub.disk import put, run, scan, states
-from tests.hubs import Hub, models
+from tests.hubs import Content, Hub, models
 
 pytestmark = pytest.mark.django_db
 
-HERE = {path: content for path, content in FILES.items() if not path.endswith(".bin")}
+UPSTREAM: Any = FILES
+HERE: dict[str, Content | str | bytes] = {
+    path: content for path, content in UPSTREAM.items() if not path.endswith(".bin")
+}
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def test_a_rescan_of_twenty_sparse_gigabytes_reads_nothing(
             file.truncate(5 << 30)
     read: list[str] = []
 
-    def counted(_store: object, folder: object, seen: adoption.Seen, *_: object) -> Computed:
+    def counted(_store: object, folder: object, seen: Seen, *_: object) -> Computed:
         read.append(f"{folder}/{seen.path}")
         digest = "".join(f"{ord(c):02x}" for c in f"{folder}/{seen.path}")
         return Computed(seen.size, digest.ljust(64, "0")[:64])
@@ -242,6 +248,17 @@ def test_a_file_of_the_folder_that_changes_makes_a_new_listing(db: None, root: P
     shown = revisions.read(revisions.folder_of("acme/xl", "v1"), store)
     assert shown
     assert len(shown.files) == 3
+
+
+def test_two_scans_at_once_are_one(db: None, root: Path) -> None:
+    put(root, {"acme/xl/config.json": "{}"})
+    other = configured.store()
+    lease = other.lock_now(scanning.LOCK)
+    assert lease is not None
+    with pytest.raises(Busy, match="Another scan"):
+        scanning.walk(configured.store(), "", PlainVoice(Control(), lambda _line: None))
+    other.let_go(lease)
+    assert scan()["adopted"] == 1
 
 
 def test_two_folders_of_one_name_are_not_mixed(db: None, root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from downloader.hub import registering, updating, watching
+from downloader.hub import registering, snapshots, updating, watching
 from downloader.hub.errors import InvalidState
 from downloader.hub.models import Repo
 from downloader.hub.watching import Outcome
+from downloader.library.errors import Unreachable
 from dreamforge_site.accounts.models import User
 from jobs import submission
 from jobs.models import Event, Job
@@ -187,7 +189,7 @@ def test_a_source_that_is_back_is_no_alarm_any_more(whole: Repo) -> None:
 def test_a_hub_that_does_not_answer_changes_nothing(
     whole: Repo,
 ) -> None:
-    seen = watching.Seen(error=watching.Unreachable("Nobody answers."))
+    seen = watching.Seen(error=Unreachable("Nobody answers."))
     finding = watching.settle(whole, seen)
     assert finding.outcome is Outcome.UNREACHABLE
     repo = registering.get(whole.pk)
@@ -197,7 +199,7 @@ def test_a_hub_that_does_not_answer_changes_nothing(
 def test_after_five_without_an_answer_the_others_are_left_for_the_next_time(
     db: None, models_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = watching.Unreachable("Nobody answers.")
+    error = Unreachable("Nobody answers.")
     monkeypatch.setattr(watching, "ask", lambda *_: watching.Seen(error=error))
     for number in range(8):
         registering.register(f"forge/number{number}")
@@ -221,8 +223,9 @@ def test_a_sync_in_the_meantime_is_not_overwritten(whole: Repo, hub: Hub) -> Non
     commit = move(hub)
     submission.submit("sync", {"repo_id": str(whole.pk)}, None)
     run_next()
-    watching.settle(stale, watching.Seen(stale.commit))
-    watching.settle(stale, watching.Seen("b" * 40, None))
+    assert stale.snapshot
+    resolved = snapshots.resolved(stale, stale.snapshot)
+    watching.settle(stale, watching.Seen("b" * 40, replace(resolved, commit="b" * 40)))
     repo = registering.get(whole.pk)
     assert (repo.commit, repo.update_commit) == (commit, "")
 

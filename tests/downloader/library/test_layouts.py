@@ -47,6 +47,11 @@ def test_the_third_level_is_the_revision_with_its_slashes_decoded(tmp_path: Path
     ]
 
 
+def test_a_revision_that_no_database_can_keep_is_named_as_its_folder(tmp_path: Path) -> None:
+    put(tmp_path, "acme/xl/v%00/config.json")
+    assert models(tmp_path)[0][2] == "v%00"
+
+
 def test_files_of_weights_that_share_a_folder_are_each_a_model(tmp_path: Path) -> None:
     put(tmp_path, "loras/film.safetensors", "loras/grain.safetensors", "loras/notes.doc")
     assert models(tmp_path) == [

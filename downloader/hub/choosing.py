@@ -1,0 +1,35 @@
+"""From what somebody asked to download of a repository to the parameters of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from downloader.hub import mirroring, recalling, registering
+from downloader.hub.errors import HubError, NotSynced
+
+
+def asked_for(wanted: Mapping[str, Any], *, by: Any = None) -> dict[str, Any]:
+    """`wanted`: author, repo, revision, selection, force. The repository is registered if nobody
+    has done so. AlreadyDownloaded when all is here; HubError when a path is not there."""
+    at = recalling.place(wanted.get("author", ""), wanted["repo"], wanted.get("revision"))
+    repo, _ = registering.register(at.full_name, at.revision, by=by)
+    params = {
+        "repo_id": str(repo.pk),
+        "selection": [dict(entry) for entry in wanted.get("selection") or ()],
+        "force": bool(wanted.get("force")),
+    }
+    try:
+        chosen = mirroring.chosen(params)
+    except NotSynced:
+        return params  # the job asks its source first
+    except HubError:
+        if registering.COMMIT.fullmatch(repo.revision):
+            raise
+        # The branch may have moved since the last sync, and what people see of it is newer.
+        return {**params, "fresh": True}
+    if not any(one.paths for one in chosen):
+        raise HubError(f"Nothing of {repo} may be downloaded here; `barred` of each file says why.")
+    if not params["force"]:
+        mirroring.refuse_nothing_to_do(chosen)
+    return params

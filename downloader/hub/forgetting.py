@@ -1,0 +1,55 @@
+"""Taking a repository off the list, and what else people change of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, DELETION
+from django.db import transaction
+from django.db.models import Q
+
+from downloader import auditing, kinds
+from downloader.hub import removal
+from downloader.hub.errors import InvalidState
+from downloader.hub.models import Repo
+from jobs.models import Job
+from jobs.states import State
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    forgotten: bool
+    freed_bytes: int
+    kept_bytes: int
+
+
+def forget(repo: Repo, *, files: bool = False, dry_run: bool = False, by: Any = None) -> Forgotten:
+    """Its rows go; with `files` its folders, too, and bytes that nothing else uses. InvalidState
+    while a job works on it."""
+    refuse_at_work(repo)
+    if files:
+        gone = removal.remove(repo, dry_run=dry_run, forget=True, by=by)
+        return Forgotten(gone.forgotten, gone.freed_bytes, gone.kept_bytes)
+    if not dry_run:
+        with transaction.atomic():
+            auditing.note(repo, DELETION, by, "forgotten", repo=str(repo))
+            repo.delete()
+    return Forgotten(not dry_run, 0, 0)
+
+
+def refuse_at_work(repo: Repo) -> None:
+    about = Q(params__repo_id=str(repo.pk))
+    working = Job.objects.filter(about, type__in=kinds.TYPES, status=State.RUNNING).first()
+    if working is not None:
+        raise InvalidState(
+            f"The job {working.pk} works on {repo}; wait for its end, or cancel it.",
+            details={"job_id": str(working.pk)},
+        )
+
+
+def set_auto_sync(repo: Repo, auto_sync: bool, *, by: Any = None) -> None:
+    with transaction.atomic():
+        Repo.objects.filter(pk=repo.pk).update(auto_sync=auto_sync)
+        auditing.note(repo, CHANGE, by, "changed", repo=str(repo), auto_sync=auto_sync)
+    repo.auto_sync = auto_sync
