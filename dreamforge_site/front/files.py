@@ -205,7 +205,8 @@ async def _by_kernel(
     """The transport knows nothing of it, and watches its own descriptor: this is another one."""
     await _flushed(connection)
     at = part.start
-    with _closing(os.dup(plain.fileno())) as out, _roomy(plain):
+    with socket.socket(fileno=os.dup(plain.fileno())) as mine, _roomy(mine):
+        out = mine.fileno()
         while at < part.end:
             if leaving.done():
                 raise Interrupted("the client left")
@@ -230,7 +231,7 @@ async def _flushed(connection: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _roomy(plain: Any) -> Iterator[None]:
+def _roomy(plain: socket.socket) -> Iterator[None]:
     """Let the kernel queue more than for a stream: a step is then worth its switch of threads."""
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if option is None or plain.family not in (socket.AF_INET, socket.AF_INET6):

@@ -97,6 +97,12 @@ def test_a_host_that_is_not_ours_is_refused_in_that_shape() -> None:
     error_of(Client(headers={"Host": "elsewhere.example"}).get("/openai/v1/models"), 400)
 
 
+def test_plain_http_is_refused_in_that_shape(settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    told = error_of(APIClient().get("/openai/v1/models"), 403)
+    assert (told["type"], told["code"]) == ("permission_error", "forbidden")
+
+
 def test_a_fault_of_the_service_is_told_in_that_shape(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
