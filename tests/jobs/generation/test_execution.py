@@ -275,7 +275,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def gauge(moment: str) -> float:
-    found = [
+    found: list[float] = [
         sample.value
         for metric in metrics._counted().gpu_memory.collect()
         for sample in metric.samples

@@ -65,7 +65,7 @@ def drawing(count: int = 1, **params: Any) -> uuid.UUID:
 
 
 def worker_of(service: Service, **variables: str) -> Supervised:
-    return service.worker("gpu", DF_RUNNER="fake", **variables)
+    return service.worker("gpu", None, DF_RUNNER="fake", **variables)
 
 
 def slow_worker(service: Service, **variables: str) -> Supervised:
@@ -95,7 +95,8 @@ def pictures(job_id: uuid.UUID) -> dict[int, tuple[str, str]]:
 def times_begun(job_id: uuid.UUID) -> Counter[int]:
     """How often each item was begun, over all attempts."""
     told = Event.objects.filter(job_id=job_id, code="seed.assigned")
-    return Counter(told.values_list("item_index", flat=True))
+    items = told.values_list("item_index", flat=True)
+    return Counter(item for item in items if item is not None)
 
 
 def test_a_worker_lives_through_every_fault_of_its_runner(service: Service) -> None:
