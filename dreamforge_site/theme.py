@@ -38,6 +38,8 @@ SIDEBAR = [
         "items": [
             {"title": "Overview", "icon": "dashboard", "link": reverse_lazy("admin:index")},
             {"title": "Settings", "icon": "settings", "link": reverse_lazy("settings")},
+            {"title": "Playground", "icon": "brush", "link": reverse_lazy("portal:create")},
+            {"title": "Gallery", "icon": "imagesmode", "link": reverse_lazy("portal:images")},
             {"title": "API documentation", "icon": "api", "link": "/v1/docs"},
         ],
     },
@@ -47,6 +49,13 @@ SIDEBAR = [
         "items": [
             page("Models", "deployed_code", "registry_model", "registry.view_model"),
             page("Downloads", "download", "downloader_download", "downloader.view_download"),
+            page("Repositories", "inventory_2", "downloader_repo", "downloader.view_repo"),
+            {
+                "title": "Explore the hub",
+                "icon": "travel_explore",
+                "link": reverse_lazy("admin:downloader_repo_explore"),
+                "permission": lambda request: request.user.has_perm("downloader.view_repo"),
+            },
         ],
     },
     {

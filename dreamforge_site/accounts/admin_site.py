@@ -26,6 +26,8 @@ class ForgeAdminConfig(AdminConfig):
 
 
 class ForgeAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
+    index_title = "Overview"
+
     def admin_view(
         self, view: Callable[..., HttpResponseBase], cacheable: bool = False
     ) -> Callable[..., HttpResponseBase]:

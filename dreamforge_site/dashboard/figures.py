@@ -79,14 +79,14 @@ class Hub:
 def models() -> Models:
     gone = Q(installed=False) & ~Q(local_path="")
     facts: dict[str, int] = Model.objects.order_by().aggregate(
-        total=Count("pk"),
-        installed=Count("pk", filter=Q(installed=True)),
-        enabled=Count("pk", filter=Q(enabled=True)),
-        missing=Count("pk", filter=gone),
-        mismatched=Count("pk", filter=Q(trust="mismatch")),
-        size_bytes=Sum("size_bytes", filter=Q(installed=True), default=0),
+        n_total=Count("pk"),
+        n_installed=Count("pk", filter=Q(installed=True)),
+        n_enabled=Count("pk", filter=Q(enabled=True)),
+        n_missing=Count("pk", filter=gone),
+        n_mismatched=Count("pk", filter=Q(trust="mismatch")),
+        n_bytes=Sum("size_bytes", filter=Q(installed=True), default=0),
     )
-    return Models(**facts)
+    return Models(*facts.values())
 
 
 @kept(SOON_S)

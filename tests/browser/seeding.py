@@ -108,7 +108,19 @@ def _models(now: datetime) -> uuid.UUID:
             model(HOSTILE[:190], kind="lora", size_bytes=220_000_000),
         ]
     )
+    _blobs()
     return uuid.UUID(id_of("model epicrealism-xl"))
+
+
+def _blobs() -> None:
+    """Files with nothing in them but their length."""
+    from downloader import configured
+
+    for number, size in enumerate((6_900_000_000, 7_100_000_000)):
+        blob = configured.store().blob(f"{number:064x}")
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        with blob.open("wb") as file:
+            file.truncate(size)
 
 
 def _workers(now: datetime, model_id: uuid.UUID) -> None:
