@@ -1,0 +1,11 @@
+/* Who is signed in and what the server told this page; nothing of it is kept. */
+
+import { $ } from "./dom.js";
+
+export const FACTS = JSON.parse($("facts").textContent);
+export const USER = FACTS.user;
+
+/** Whether a job of this type would be taken from this user. */
+export const mayStart = (type) => USER.may_start.includes(type);
+
+export const app = (path) => `${FACTS.root}${path}`;
