@@ -209,7 +209,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Dream Forge",
     "DESCRIPTION": "Model downloads and SDXL images on your own GPUs. Every answer that is not 2xx "
     "has one shape, `Error`; every answer carries `X-Request-Id`. Times are ISO 8601 in UTC with "
-    "microseconds. Unknown fields and query parameters are refused; bodies end at 1 MiB.",
+    "microseconds. Unknown fields and query parameters are refused; bodies end at 1 MiB where "
+    "the operation does not say more.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -370,6 +371,7 @@ HANDOFFS = {
 # Files
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "dreamforge_site" / "portal" / "static"]
 _collected = "collectstatic" in sys.argv or (STATIC_ROOT / "staticfiles.json").exists()
 # Images collect at build time; a checkout serves straight from the packages.
 WHITENOISE_USE_FINDERS = not _collected

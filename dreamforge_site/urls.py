@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("openai/v1/", include("jobs.generation.openai.urls")),
     path("hf/", include("downloader.hub.serving.urls")),
     path("admin/settings/", admin.site.admin_view(settings_page.show), name="settings"),
+    path("app/", include("dreamforge_site.portal.urls")),
     path("admin/", admin.site.urls),
     # Last: whatever else is under the API's prefixes gets the envelope, in debug mode too, and no
     # redirect to an address with a slash.

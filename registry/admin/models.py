@@ -67,7 +67,7 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
     list_per_page = 50
     list_max_show_all = 200
     actions = ("enable", "disable", "make_default")
-    change_form_outer_before_template = "admin/registry/model/actions.html"
+    change_form_outer_before_template = "admin/registry/model/buttons.html"
     change_form_outer_after_template = "admin/registry/model/contents.html"
     fields = (
         "id",

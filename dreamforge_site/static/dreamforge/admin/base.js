@@ -16,22 +16,21 @@
   };
 
   function landmark() {
-    const main = document.getElementById("content") || document.querySelector("#page > div");
+    const main = document.getElementById("main") || document.querySelector("#page > div");
     if (!main || document.querySelector("main, [role=main]")) return;
     main.setAttribute("role", "main");
-    main.id = main.id || "content";
-    main.tabIndex = -1;
+    const start = document.getElementById("content") || main;
+    start.id = start.id || "content";
+    start.tabIndex = -1;
     const skip = document.createElement("a");
-    skip.href = `#${main.id}`;
+    skip.href = `#${start.id}`;
     skip.className = "df-skip";
     skip.textContent = "Skip to the content";
     skip.addEventListener("click", (event) => {
       event.preventDefault();
-      main.focus();
+      start.focus();
     });
     document.body.prepend(skip);
-    const head = document.querySelector("#header-inner");
-    head?.closest(".border-b")?.setAttribute("role", "banner");
     document.querySelector("#nav-sidebar-inner")?.setAttribute("aria-label", "Admin");
   }
 
@@ -61,8 +60,16 @@
     if (!words && symbol) element.setAttribute("aria-label", NAMES[symbol] || symbol.replaceAll("_", " "));
   }
 
+  // Tables keep words whole; one that is endless is broken where it stands.
+  function breakEndless() {
+    for (const cell of document.querySelectorAll("#content td, #content th")) {
+      if (/\S{36}/.test(cell.textContent)) cell.classList.add("df-wrap");
+    }
+  }
+
   function repair() {
     landmark();
+    breakEndless();
     const isControl = "[x-on\\:click], [\\@click]";
     for (const element of document.querySelectorAll(isControl)) {
       const isShade = !element.textContent.trim() && !element.querySelector("img");
