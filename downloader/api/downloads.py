@@ -51,7 +51,7 @@ class DownloadsView(HubPost, DownloadsList):
     serializer_class = DownloadPostSerializer
     type_name = MIRROR.name
     error_codes = {"POST": (*HubPost.error_codes, "already_downloaded")}  # type: ignore[assignment]
-    queryset = Job.objects.none()
+    queryset = Job.objects.none()  # type: ignore[assignment]  # of the list, not of the post
 
     @extend_schema(
         operation_id="downloads_list",

@@ -41,7 +41,7 @@ def record(identity: Identity, shown: Revision, candidate: Candidate) -> Repo:
         if identity.snapshot is not None:
             snapshots.mark_done(identity.snapshot, files, str(shown.folder))
             return identity.snapshot.repo
-        repo = _repo(identity, candidate.folder)
+        repo = _repo(identity, candidate)
         snapshot = _listing(repo, shown)
         snapshots.mark_done(snapshot, files, str(shown.folder))
         return repo
@@ -78,14 +78,16 @@ def holder(identity: Identity, folder: PurePosixPath) -> str | None:
     return known if known and known != str(folder) else None
 
 
-def _repo(identity: Identity, folder: PurePosixPath) -> Repo:
+def _repo(identity: Identity, candidate: Candidate) -> Repo:
     repo, _ = Repo.objects.select_for_update().get_or_create(
         source=identity.source,
         author=identity.author,
         name=identity.name,
         revision=identity.revision,
     )
-    repo.metadata = {**repo.metadata, SCANNED_FROM: str(folder)}
+    found = identity.inferred
+    said = {**found.said, snapshots.KIND: found.kind} if found else {}
+    repo.metadata = {**repo.metadata, **said, SCANNED_FROM: str(candidate.folder)}
     repo.save(update_fields=["metadata"])
     return repo
 
@@ -167,6 +169,14 @@ def forget_missing(start: PurePosixPath, root: Path) -> None:
     gone = [path for path in paths if not os.path.lexists(root / path)]
     for at in range(0, len(gone), ROWS_AT_ONCE):
         Scanned.objects.filter(path__in=gone[at : at + ROWS_AT_ONCE]).delete()
+
+
+def forget_blobs(digests: Iterable[str]) -> None:
+    """Blobs that are not in the store any more."""
+    gone = sorted(digests)
+    for at in range(0, len(gone), ROWS_AT_ONCE):
+        batch = gone[at : at + ROWS_AT_ONCE]
+        Scanned.objects.filter(path__startswith="blobs/", sha256__in=batch).delete()
 
 
 def have_rows(digests: Iterable[str]) -> bool:

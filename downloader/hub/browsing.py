@@ -149,17 +149,17 @@ def _tracking(at: Place) -> Answer:
 
 
 def tree(at: Place, cursor: str | None = None, *, refresh: bool = False) -> Answer:
-    """One page of the files and folders directly below a path."""
+    """One page of the files and folders directly below a path, or of all files below it."""
     sort, mark = _opened(at, cursor)
     if sort == FROM_MIRROR:
         _repo, snapshot = recalling.still_known(at)
         return _page_of_rows(at, snapshot, mark)
     try:
         page: Page = _kept(
-            ("tree", at.full_name, at.revision, at.path, mark or ""),
+            ("tree", at.full_name, at.revision, at.path, str(at.deep), mark or ""),
             lambda: asking.ask(
                 lambda source, _client, limit: source.tree(
-                    at.full_name, at.revision, at.path, mark, limit
+                    at.full_name, at.revision, at.path, mark, limit, deep=at.deep
                 )
             ),
             refresh=refresh,
@@ -179,7 +179,8 @@ def tree(at: Place, cursor: str | None = None, *, refresh: bool = False) -> Answ
 
 def _shown(at: Place, entries: Iterable[Entry]) -> list[Line]:
     """Each entry with what of it is here. Names that no database can hold are left out."""
-    kept = [entry for entry in entries if snapshots.storable(entry.path)]
+    wanted = [entry for entry in entries if not (at.deep and entry.is_folder)]
+    kept = [entry for entry in wanted if snapshots.storable(entry.path)]
     digests = [str(entry.digest) for entry in kept if entry.digest]
     blobs = recalling.blobs([text for text in digests if not text.startswith("sha256:")])
     known = recalling.known(at) if any(entry.is_folder for entry in kept) else None
@@ -234,7 +235,7 @@ def _key(about: tuple[str, ...]) -> str:
 
 
 def _signer(at: Place) -> Signer:
-    return Signer(salt=f"hub.tree:{at.full_name}:{at.revision}:{at.path}")
+    return Signer(salt=f"hub.tree:{at.full_name}:{at.revision}:{at.path}:{at.deep}")
 
 
 def _sealed(at: Place, sort: str, mark: str | None) -> str | None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from django.core.exceptions import ValidationError
 
 from downloader.hub import mirroring, recalling, registering
 from downloader.hub.errors import HubError, NotSynced
+from downloader.hub.models import Repo
 
 
 def asked_for(wanted: Mapping[str, Any], *, by: Any = None) -> dict[str, Any]:
     """`wanted`: author, repo, revision, selection, force. The repository is registered if nobody
-    has done so. AlreadyDownloaded when all is here; HubError when a path is not there."""
+    has done so. Raises as `of` does."""
     at = recalling.place(wanted.get("author", ""), wanted["repo"], wanted.get("revision"))
     repo, _ = registering.register(at.full_name, at.revision, by=by)
-    params = {
-        "repo_id": str(repo.pk),
-        "selection": [dict(entry) for entry in wanted.get("selection") or ()],
-        "force": bool(wanted.get("force")),
-    }
+    return of(repo, wanted.get("selection") or (), force=bool(wanted.get("force")))
+
+
+def of(repo: Repo, selection: Iterable[Mapping[str, str]], *, force: bool) -> dict[str, Any]:
+    """AlreadyDownloaded when all is here, unless `force`; HubError when a path is not there."""
+    entries = [dict(entry) for entry in selection]
+    params = {"repo_id": str(repo.pk), "selection": entries, "force": force}
     try:
         chosen = mirroring.chosen(params)
     except NotSynced:
@@ -30,6 +35,14 @@ def asked_for(wanted: Mapping[str, Any], *, by: Any = None) -> dict[str, Any]:
         return {**params, "fresh": True}
     if not any(one.paths for one in chosen):
         raise HubError(f"Nothing of {repo} may be downloaded here; `barred` of each file says why.")
-    if not params["force"]:
+    if not force:
         mirroring.refuse_nothing_to_do(chosen)
     return params
+
+
+def named(text: str, revision: str | None = None) -> Repo:
+    """By its id, or by name: then it is registered if nobody has done so."""
+    try:
+        return registering.sibling(registering.get(text), revision)
+    except (ValueError, ValidationError):
+        return registering.register(text, revision)[0]

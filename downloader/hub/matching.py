@@ -15,6 +15,7 @@ from downloader.hub.models import FileType, Repo, RepoFile, Snapshot
 from downloader.library import revisions
 from downloader.library.checksums import Computed, Trust
 from downloader.library.errors import DownloadError
+from downloader.library.inferring import Inferred
 from downloader.library.layouts import Candidate
 from downloader.library.names import safe_name
 from downloader.library.revisions import Revision
@@ -51,6 +52,7 @@ class Identity:
     files: tuple[Named, ...]
     snapshot: Snapshot | None = None
     left: Mapping[str, str] = field(default_factory=dict)
+    inferred: Inferred | None = None  # what its files say, where no source does
 
     @property
     def full_name(self) -> str:

@@ -29,12 +29,13 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """A folder or file of a revision of a repository."""
+    """A folder or file of a revision of a repository. `deep`: with all that is below it."""
 
     author: str
     repo: str
     revision: str
     path: str = ""
+    deep: bool = False
 
     @property
     def full_name(self) -> str:
@@ -103,12 +104,13 @@ def folder_line(path: str, *, is_here: bool) -> Line:
 
 
 def children(at: Place, snapshot: Snapshot) -> dict[str, Line]:
-    """The files and folders directly below a path. NotFound for a folder that is not there."""
+    """The files and folders directly below a path; of a deep one all files, and no folder.
+    NotFound for a folder that is not there."""
     fields = ("path", "size_bytes", "digest", "sha256", "status")
     whole = whole_folders(at, snapshot)
     found: dict[str, Line] = {}
     for path, size, digest, blob, status in _below(snapshot, at.path).values_list(*fields):
-        name = _child(path, at.path)
+        name = path if at.deep else _child(path, at.path)
         if name != path:
             found[name] = folder_line(name, is_here=name in whole)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,7 +12,7 @@ from downloader.hub import adopted, matching, reconciling
 from downloader.hub.adopted import Known
 from downloader.hub.matching import Identity
 from downloader.hub.voices import JobVoice, Voice
-from downloader.library import adoption, inplace, layouts, revisions, strangers
+from downloader.library import adoption, inferring, inplace, layouts, revisions, strangers
 from downloader.library.checksums import Computed
 from downloader.library.errors import Busy, Canceled, DownloadError, InvalidFile
 from downloader.library.inplace import Adopted, Taken
@@ -216,6 +216,9 @@ class _Scanning:
         self, candidate: Candidate, files: Iterable[Seen], computed: Mapping[str, Computed]
     ) -> None:
         try:
+            inferred = self._voice.aside(lambda: inferring.infer(candidate, self._store))
+            if not candidate.author and inferred.author:
+                candidate = replace(candidate, author=inferred.author)
             identity = persist(lambda: matching.identify(candidate, computed))
             other = persist(lambda: adopted.holder(identity, candidate.folder))
             if other and (self._store.root / other).is_dir():
@@ -223,7 +226,7 @@ class _Scanning:
                 self._leave(candidate, dict.fromkeys(computed, why))
                 return
             self._leave(candidate, identity.left)
-            self._adopt(candidate, files, computed, identity)
+            self._adopt(candidate, files, computed, replace(identity, inferred=inferred))
         except Canceled:
             raise
         except DownloadError as error:

@@ -169,8 +169,10 @@ def _all(store: Store) -> dict[str, int]:
 
 
 def _due(sizes: Mapping[str, int]) -> list[str]:
-    """Those that were not read lately, the longest first."""
-    read = dict(Scanned.objects.filter(path__startswith="blobs/").values_list("sha256", "seen_at"))
+    """Those that were not read lately, the longest first. What was noted of others is dropped."""
+    notes = Scanned.objects.filter(path__startswith="blobs/")
+    read = dict(notes.values_list("sha256", "seen_at"))
+    adopted.forget_blobs(read.keys() - sizes.keys())
     rows = RepoFile.objects.filter(status=FileState.DONE).order_by().values("sha256")
     verified = dict(rows.annotate(at=Max("verified_at")).values_list("sha256", "at"))
 

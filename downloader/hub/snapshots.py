@@ -54,7 +54,8 @@ def take(repo: Repo, resolved: Resolved, policy: Policy) -> tuple[Snapshot, Chan
     listed = [file for file in resolved.files if storable(file.path)]
     store = configured.store()
     with transaction.atomic():
-        repo = Repo.objects.select_for_update().select_related("snapshot").get(pk=repo.pk)
+        held = Repo.objects.select_for_update(of=("self",)).select_related("snapshot")
+        repo = held.get(pk=repo.pk)
         before = repo.snapshot
         known = known_files(before)
         change = compare(known, listed, configured.present_in(store))

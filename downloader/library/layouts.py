@@ -106,12 +106,28 @@ def look(root: Path, start: PurePosixPath) -> Iterator[Found]:
         except FileNotFoundError:
             raise NotFound(f"The models root {root} is not there.") from None
         with top:
+            _refuse_inside(top, start.parts)
             try:
                 folder = top.sub(*start.parts)
             except FileNotFoundError:
                 raise NotFound(f"There is no folder {start} below the models root.") from None
             with folder:
                 yield from _look(folder, start.parts)
+
+
+def _refuse_inside(top: Folder, parts: Parts) -> None:
+    """What lies in a folder of the store's own is no model by itself."""
+    for depth, descriptor in ((2, MODEL_DESCRIPTOR), (3, REVISION_DESCRIPTOR)):
+        if len(parts) > depth and _holds(top, parts[:depth], descriptor):
+            raise Refused(f"{'/'.join(parts[:depth])} is the store's own. Scan all of it.")
+
+
+def _holds(top: Folder, parts: Parts, name: str) -> bool:
+    try:
+        with top.sub(*parts) as folder:
+            return folder.is_file(name)
+    except FileNotFoundError:
+        return False
 
 
 def whole(root: Path, folder: PurePosixPath) -> Candidate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -33,7 +34,8 @@ class Browsing(GenericAPIView[Repo]):
     def place(self) -> Place:
         asked = self.query
         names = asked.get("author", ""), asked["repo"]
-        return recalling.place(*names, asked.get("revision"), asked.get("path", ""))
+        found = recalling.place(*names, asked.get("revision"), asked.get("path", ""))
+        return replace(found, deep=asked.get("recursive", False))
 
     @property
     def refresh(self) -> bool:
@@ -139,7 +141,8 @@ class TreeView(Browsing):
     @extend_schema(
         operation_id="hf_tree",
         summary="Files and folders",
-        description="Those directly below `path`, one page; `local` says what of it is here.",
+        description="Those directly below `path`, one page; `local` says what of it is here. With "
+        "`recursive`, all files below it and no folders.",
         responses={200: serializers.TreeSerializer},
         examples=[
             _answer(

@@ -47,6 +47,9 @@ class RevisionQuerySerializer(RepositoryQuerySerializer):
 
 class TreeQuerySerializer(RevisionQuerySerializer):
     path = serializers.CharField(max_length=PATH_LENGTH, required=False, allow_blank=True)
+    recursive = serializers.BooleanField(
+        required=False, help_text="All files below `path`, without the folders."
+    )
     cursor = serializers.CharField(
         required=False, help_text="`next_cursor` of the page before; absent for the first page."
     )
@@ -67,7 +70,9 @@ class RefSerializer(serializers.Serializer[Any]):
 
 
 class SourcedSerializer(serializers.Serializer[Any]):
-    source = serializers.ChoiceField(choices=[FROM_HUB, FROM_MIRROR], help_text=SOURCE_HELP)
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of that name
+        choices=[FROM_HUB, FROM_MIRROR], help_text=SOURCE_HELP
+    )
 
 
 class RefsSerializer(SourcedSerializer):

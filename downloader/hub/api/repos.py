@@ -105,7 +105,8 @@ class ReposView(GenericAPIView[Repo]):
     @extend_schema(
         operation_id="hub_models_list",
         summary="List tracked repositories",
-        description="Newest first.",
+        description="Newest first, each with how much of it is here. `downloaded=true`: only those "
+        "of which everything is.",
         responses={200: serializers.RepoSerializer(many=True)},
         examples=[examples.REPO],
         tags=["hub"],

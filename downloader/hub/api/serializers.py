@@ -200,7 +200,9 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
 
 class RepoDetailSerializer(RepoSerializer):
     metadata = serializers.DictField(help_text="What its source says of it: tags and the like.")
-    update = serializers.DictField(help_text="How the commit that its source has now differs.")
+    update = serializers.DictField(  # type: ignore[assignment]  # a field of that name
+        help_text="How the commit that its source has now differs."
+    )
     commits = SnapshotSerializer(many=True, help_text="The newest ones that are known.")
 
     class Meta(RepoSerializer.Meta):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
@@ -43,7 +44,9 @@ class _RepoPost(GenericAPIView[Repo]):
     type_name: str
     verb: str  # of the scope that keys are kept in
 
-    def submit(self, request: Request, repo_id: uuid.UUID) -> Response:
+    def submit(
+        self, request: Request, repo_id: uuid.UUID, make: Callable[[Repo], Reply]
+    ) -> Response:
         submission.check_permission(job_kinds.get(self.type_name), caller(request))
         self.get_serializer(data=request.data).is_valid(raise_exception=True)
         repo = registering.get(repo_id)
@@ -52,12 +55,9 @@ class _RepoPost(GenericAPIView[Repo]):
             scope=f"hub.{self.verb}:{repo.pk}",
             key=idempotency.checked(request.headers.get(idempotency.HEADER)),
             body=request.data,
-            work=lambda: self.make(request, repo),
+            work=lambda: make(repo),
         )
         return respond(reply)
-
-    def make(self, request: Request, repo: Repo) -> Reply:
-        raise NotImplementedError
 
 
 class CheckView(_RepoPost):
@@ -78,11 +78,11 @@ class CheckView(_RepoPost):
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        return self.submit(request, repo_id)
+        def make(repo: Repo) -> Reply:
+            job = submission.submit(WATCH.name, {"repo_ids": [str(repo.pk)]}, caller(request))
+            return _accepted(job, f"{repo} is being looked at.")
 
-    def make(self, request: Request, repo: Repo) -> Reply:
-        job = submission.submit(WATCH.name, {"repo_ids": [str(repo.pk)]}, caller(request))
-        return _accepted(job, f"{repo} is being looked at.")
+        return self.submit(request, repo_id, make)
 
 
 class UpdateView(_RepoPost):
@@ -110,11 +110,11 @@ class UpdateView(_RepoPost):
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        return self.submit(request, repo_id)
+        def make(repo: Repo) -> Reply:
+            job = updating.approve(repo, caller(request))
+            return _accepted(job, f"{repo} is being updated to {repo.update_commit[:12]}.")
 
-    def make(self, request: Request, repo: Repo) -> Reply:
-        job = updating.approve(repo, caller(request))
-        return _accepted(job, f"{repo} is being updated to {repo.update_commit[:12]}.")
+        return self.submit(request, repo_id, make)
 
 
 def _accepted(job: Job, message: str) -> Reply:

@@ -3,8 +3,10 @@
 A bundle is a folder or a tar of `manifest.json`, `manifest.json.sig` and `blobs/<2 hex>/<hash>`.
 The manifest names every file with its SHA-256 and is signed, so that a bundle is believed as far
 as its key is, and its bytes as far as they fit the manifest. It may leave out blobs that the other
-side has. `manifest` is what it says, `signing` who says so, `writing` makes one, `reading` opens
-one, `bringing` takes it in.
+side has.
+
+`manifest` is what it says and `parsing` reads that; `signing` tells who says so; `writing` makes a
+bundle, `reading` opens one, `bringing` takes it in.
 """
 
 FORMAT = "dream-forge-bundle"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from downloader.library import bundles, install, revisions, safety
 from downloader.library.bundles import manifest as manifests
-from downloader.library.bundles import signing
+from downloader.library.bundles import parsing, signing
 from downloader.library.bundles.manifest import Manifest
 from downloader.library.bundles.reading import Bundle, Span
 from downloader.library.checksums import Computed, Hashing
@@ -67,7 +67,7 @@ def manifest_of(bundle: Bundle, trusted: frozenset[str]) -> tuple[Manifest, str]
     data = bundle.small(bundles.MANIFEST, bundles.MANIFEST_BYTES)
     signature = bundle.small(bundles.SIGNATURE, bundles.SIGNATURE_BYTES)
     key_id = signing.check(data, signature, trusted)
-    return manifests.parse(data), key_id
+    return parsing.parse(data), key_id
 
 
 def lacking(taking: Taking) -> dict[str, int]:

@@ -126,10 +126,17 @@ class HuggingFace(Source):
         path: str = "",
         cursor: str | None = None,
         control: Control | None = None,
+        *,
+        deep: bool = False,
     ) -> Page:
-        """One page of the files and folders directly below `path`."""
+        """One page of the files and folders directly below `path`; `deep`: of all below it."""
         return self._hub.page(
-            repo_id, revision, control or Control(), path=path.strip("/"), cursor=cursor
+            repo_id,
+            revision,
+            control or Control(),
+            path=path.strip("/"),
+            cursor=cursor,
+            recursive=deep,
         )
 
     def _page(self, repo_id: str) -> str:

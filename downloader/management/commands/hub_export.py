@@ -13,7 +13,7 @@ from downloader import configured
 from downloader.command_line import Display, ModelCommand, human, interruptible
 from downloader.failures import NOT_FOUND, USAGE
 from downloader.hub import bundle_keys, bundling
-from downloader.library.bundles import MANIFEST, MANIFEST_BYTES
+from downloader.library.bundles import MANIFEST, MANIFEST_BYTES, parsing
 from downloader.library.bundles import manifest as manifests
 from downloader.library.bundles.manifest import Manifest
 from downloader.library.watch import Control
@@ -103,7 +103,7 @@ def _known(path: Path) -> frozenset[str]:
     """`path` may also be the folder of an earlier bundle."""
     try:
         with os.fdopen(os.open(path / MANIFEST if path.is_dir() else path, os.O_RDONLY), "rb") as f:
-            return manifests.known_blobs(f.read(MANIFEST_BYTES))
+            return parsing.known_blobs(f.read(MANIFEST_BYTES))
     except OSError as error:
         raise CommandError(
             f"--since: {path} cannot be read: {error.strerror}.", returncode=NOT_FOUND

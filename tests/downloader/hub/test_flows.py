@@ -19,7 +19,7 @@ from tests.hubs import Hub
 
 pytestmark = pytest.mark.django_db
 WHERE = "author=forge&repo=sketch"
-PASSWORD = "a long enough pass phrase"  # noqa: S105
+PASSWORD = "a long enough pass phrase"
 
 
 @pytest.fixture(autouse=True)

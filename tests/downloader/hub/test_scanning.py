@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from downloader import configured
 from downloader.hub import registering, scanning
-from downloader.hub.models import Repo, Scanned
+from downloader.hub.models import Repo, RepoFile, Scanned
 from downloader.hub.voices import PlainVoice
 from downloader.library import adoption, revisions
 from downloader.library.checksums import Computed
@@ -61,6 +61,32 @@ def test_a_folder_joins_as_a_repository_of_its_own(db: None, root: Path) -> None
     shown = root / "acme/xl/main"
     assert (shown / "unet/w.safetensors").read_bytes() == WEIGHTS.read()
     assert (root / "acme/xl/unet/w.safetensors").samefile(shown / "unet/w.safetensors")
+
+
+def test_what_it_is_is_told_by_its_descriptions_and_tensors(db: None, root: Path) -> None:
+    said = '{"_name_or_path": "acme/forge-xl", "model_type": "forge", "architectures": ["Forge"]}'
+    put(root, {"forge-xl/config.json": said, "forge-xl/w.safetensors": WEIGHTS})
+    scan()
+    repo = Repo.objects.get()
+    assert repo.full_name == "acme/forge-xl"
+    assert repo.metadata == {
+        "model_type": "forge",
+        "architectures": ["Forge"],
+        "kind": "sdxl-checkpoint",
+        "scanned_from": "forge-xl",
+    }
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["[" * 100_000, "null", '{"_name_or_path": "../../x", "model_type": 7}', "{" + " " * (1 << 20)],
+)
+def test_a_description_that_makes_no_sense_says_nothing(db: None, root: Path, said: str) -> None:
+    put(root, {"forge-xl/config.json": said, "forge-xl/w.safetensors": WEIGHTS})
+    scan()
+    repo = Repo.objects.get()
+    assert (repo.full_name, repo.metadata["kind"]) == ("forge-xl", "sdxl-checkpoint")
+    assert "model_type" not in repo.metadata
 
 
 def test_nothing_is_copied(db: None, root: Path) -> None:
@@ -134,6 +160,17 @@ def test_known_files_are_matched_to_their_commit_by_digest(
         models_root / "old-disk/sketch/unet/model.safetensors"
     )
     assert hub.bytes_sent("*.safetensors") == 0
+
+
+def test_a_file_whose_source_publishes_no_digest_is_trusted_as_ours(
+    synced: Repo, models_root: Path
+) -> None:
+    RepoFile.objects.filter(path="unet/config.json").update(
+        digest="", status="pending", sha256="", trust="unverified"
+    )
+    put(models_root, {f"disk/a/b/sketch/{path}": content for path, content in HERE.items()})
+    scan("disk")
+    assert states(registering.get(synced.pk))["unet/config.json"] == ("done", "local")
 
 
 def test_a_single_file_is_matched_whatever_it_is_called(synced: Repo, models_root: Path) -> None:

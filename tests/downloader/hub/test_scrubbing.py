@@ -142,6 +142,15 @@ def test_a_scrub_reads_nothing_twice_within_a_week(mirrored: Repo) -> None:
     assert scrubbing.scrub_store(store, voice(), 0).read == 0
 
 
+def test_notes_of_blobs_that_are_gone_are_dropped(mirrored: Repo) -> None:
+    RepoFile.objects.update(verified_at=None)
+    store = configured.store()
+    scrubbing.scrub_store(store, voice(), 0)
+    blob().unlink()
+    scrubbing.scrub_store(store, voice(), 0)
+    assert Scanned.objects.filter(path__startswith="blobs/").count() == 4
+
+
 def test_a_scrub_is_started_only_where_a_rate_is_set(db: None, settings: Settings) -> None:
     settings.SCRUB_RATE = 0
     assert scrubbing.start() == {"started": False}

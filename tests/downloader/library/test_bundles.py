@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from downloader.library.bundles import MANIFEST, SIGNATURE, ed25519, reading, signing
+from downloader.library.bundles import MANIFEST, SIGNATURE, ed25519, parsing, reading, signing
 from downloader.library.bundles import manifest as manifests
 from downloader.library.bundles.manifest import BundledFile, BundledRepo, Manifest
 from downloader.library.bundles.signing import Key
@@ -125,7 +125,7 @@ def told(made: Manifest) -> dict[str, Any]:
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
-    assert manifests.parse(manifest().encoded()) == manifest()
+    assert parsing.parse(manifest().encoded()) == manifest()
 
 
 def test_no_signed_address_and_no_password_gets_into_a_manifest() -> None:
@@ -143,7 +143,7 @@ def test_no_signed_address_and_no_password_gets_into_a_manifest() -> None:
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
     made = manifest(files=(BundledFile(path, 7, "", SHA, "local"),))
     with pytest.raises(UnsafeName):
-        manifests.parse(made.encoded())
+        parsing.parse(made.encoded())
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_field_that_is_not_what_it_should_be_is_refused(where: str, value: Any
     wrong = told(manifest())
     wrong["repos"][0][where] = value
     with pytest.raises(InvalidFile):
-        manifests.parse(json.dumps(wrong).encode())
+        parsing.parse(json.dumps(wrong).encode())
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_file_that_is_not_described_rightly_is_refused(where: str, value: Any)
     wrong = told(manifest())
     wrong["repos"][0]["files"][0][where] = value
     with pytest.raises(InvalidFile):
-        manifests.parse(json.dumps(wrong).encode())
+        parsing.parse(json.dumps(wrong).encode())
 
 
 @pytest.mark.parametrize(
@@ -195,19 +195,19 @@ def test_a_file_that_is_not_described_rightly_is_refused(where: str, value: Any)
 )
 def test_what_is_no_manifest_is_told_of(data: bytes) -> None:
     with pytest.raises(InvalidFile):
-        manifests.parse(data)
+        parsing.parse(data)
 
 
 def test_a_manifest_of_a_later_version_says_what_to_do() -> None:
     later = {**told(manifest()), "format_version": 2}
     with pytest.raises(InvalidFile, match="update"):
-        manifests.parse(json.dumps(later).encode())
+        parsing.parse(json.dumps(later).encode())
 
 
 def test_an_inventory_and_a_manifest_both_tell_what_is_known() -> None:
     inventory = json.dumps(manifests.inventory({SHA: 7})).encode()
-    assert manifests.known_blobs(inventory) == {SHA}
-    assert manifests.known_blobs(manifest().encoded()) == {SHA}
+    assert parsing.known_blobs(inventory) == {SHA}
+    assert parsing.known_blobs(manifest().encoded()) == {SHA}
 
 
 # Opening

@@ -104,7 +104,8 @@ def test_links_and_pipes_are_told_of_and_not_followed(tmp_path: Path) -> None:
     [one] = found(tmp_path)
     assert isinstance(one, Candidate)
     assert [seen.path for seen in one.files] == ["config.json"]
-    assert set(one.left) == {"secret.safetensors", "more", "pipe"}
+    link = "is a link, which is not followed"
+    assert one.left == {"secret.safetensors": link, "more": link, "pipe": "is no file"}
 
 
 def test_a_name_that_is_not_text_is_left(tmp_path: Path) -> None:
@@ -131,6 +132,14 @@ def test_a_folder_may_be_given_whole(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no folder acme"):
         found(tmp_path, "acme")
+
+
+@pytest.mark.parametrize("start", ["acme/xl/main/unet", "lora/film@1/parts"])
+def test_a_part_of_the_stores_own_folders_is_no_model(tmp_path: Path, start: str) -> None:
+    put(tmp_path, "acme/xl/main/.dreamforge.json", "acme/xl/main/unet/config.json")
+    put(tmp_path, "lora/film@1/model.json", "lora/film@1/parts/config.json")
+    with pytest.raises(Refused, match="the store's own"):
+        found(tmp_path, start)
 
 
 def test_a_link_is_no_folder_to_scan(tmp_path: Path) -> None:
