@@ -28,13 +28,8 @@ QUALITIES = (AUTO, "low", "medium", "high", "standard", "hd")
 FORMATS = {"png": "png", "jpeg": "jpg"}
 # Our own, for those who know them (`extra_body` of the official clients).
 OWN = ("negative_prompt", "seed", "seed_strategy", "steps", "guidance", "scheduler", "preset")
-ASKED_AS = {
-    "width": "size",
-    "height": "size",
-    "count": "n",
-    "format": "output_format",
-    "model_id": "model",
-}
+# What only the job itself can find fault with, by that API's name for it.
+ASKED_AS = {"width": "size", "height": "size", "model_id": "model"}
 
 
 def _choice(*choices: str) -> serializers.ChoiceField:

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from dreamforge_site.accounts.models import User
 from jobs import lifecycle, submission
 from jobs.errors import Failure
+from jobs.generation.openai import showing
 from jobs.models import Job
 from jobs.states import State
 from registry import catalog
@@ -215,6 +216,24 @@ def test_a_name_of_several_models_means_none_of_them(api: APIClient, model: Mode
     assert made(api, model="forge@2").model_id == newer.pk
 
 
+def test_where_no_model_is_installed_that_is_said_of_the_model(
+    api: APIClient, settings: Settings
+) -> None:
+    settings.RUNNER = "sdxl"
+    told = error_of(api.post(IMAGES, SMALL, format="json"), 400)
+    assert told["param"] == "model"
+    assert "No model is installed" in told["message"]
+
+
+def test_quality_is_blamed_for_steps_that_nobody_named(api: APIClient, model: Model) -> None:
+    model.parameters_schema["properties"]["steps"]["maximum"] = 8
+    model.save()
+    by_quality = {"prompt": "x", "size": "64x64", "quality": "hd"}
+    assert error_of(api.post(IMAGES, by_quality, format="json"), 400)["param"] == "quality"
+    by_steps = {**by_quality, "steps": 9}
+    assert error_of(api.post(IMAGES, by_steps, format="json"), 400)["param"] == "steps"
+
+
 def test_a_disabled_model_is_not_there(api: APIClient, model: Model) -> None:
     catalog.disable(model.pk, by=None)
     told = error_of(api.post(IMAGES, {**SMALL, "model": "forge"}, format="json"), 404)
@@ -273,7 +292,8 @@ def test_images_come_as_links_or_in_base64(api: APIClient, drawn: Job) -> None:
 def test_base64_of_a_file_of_many_pieces_is_that_of_the_whole(
     api: APIClient, drawn: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.generation.openai.showing.CHUNK", 300)
+    assert showing.CHUNK % 3 == 0  # else Base64 of a piece ends in padding
+    monkeypatch.setattr(showing, "CHUNK", 300)
     streamed = api.get(f"{IMAGES}/{drawn.pk}/b64_json")
     told = json.loads(b"".join(streamed.streaming_content))
     assert [base64.b64decode(one["b64_json"]) for one in told["data"]] == files_of(drawn)
