@@ -15,7 +15,7 @@ from benchmarks.drawing.work import Runner, Work, plainly
 from runners.protocol import EngineSettings, ModelFiles
 
 WORK = Work(side=512, steps=20)  # about two seconds
-ROUNDS = 1
+ROUNDS = 15
 COLUMNS = ("until the image is there", "s", "beside in-process", "CPU s", "beside in-process")
 PLAIN = "diffusers in the same process"
 Cost = tuple[float, float]  # seconds, and CPU seconds of all processes

@@ -42,7 +42,7 @@ class Door:
         headers = {**self._service.headers, "Content-Type": "application/json"}
         address = f"http://127.0.0.1:{self._service.port}{path}"
         request = urllib.request.Request(address, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=WAIT_S + 30) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S + 30) as answer:  # noqa: S310  ours
             return json.load(answer)
 
 
@@ -54,7 +54,12 @@ def serving(folder: Path) -> Iterator[Door]:
     files = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
     with hubs.running() as hub:
         hub.huggingface.add(REPO, files)
-        settings = {"HF_ENDPOINT": hub.endpoint, "DF_RUNNER": "sdxl", "DF_MIN_FREE_BYTES": "0"}
+        settings = {
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HUB_OFFLINE": "0",  # only engines are offline
+            "DF_RUNNER": "sdxl",
+            "DF_MIN_FREE_BYTES": "0",
+        }
         with Service("sqlite", **settings) as service:
             service.manage("model_download", f"hf:{REPO}", "--enable")
             service.start("worker", "--queue=gpu")

@@ -28,6 +28,8 @@ def parse(query: QueryDict) -> Wanted:
 
 def newer_than(newest: uuid.UUID | None) -> int:
     """Jobs made after that one, counted no further than anybody wants to know."""
+    if newest is None:
+        return 0
     moment = Job.objects.filter(pk=newest).values_list("created_at", flat=True).first()
     if moment is None:
         return 0
