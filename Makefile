@@ -81,6 +81,10 @@ test-postgres: develop services ## What a database can change, on PostgreSQL; AR
 test-browser: develop services ## The pages in a real Chromium; pictures in test-results/screenshots
 	@$(PYTEST) tests/browser $(ARGS)
 
+.PHONY: screenshots
+screenshots: develop services ## Every page in light, dark and on a phone: test-results/screenshots
+	@$(PYTEST) tests/browser/test_screenshots.py $(ARGS)
+
 compose-check: develop services ## The Dockerfiles, compose files and k3s manifests
 	@$(PYTEST) tests/deploy $(ARGS)
 

@@ -51,14 +51,16 @@ def download_bytes() -> list[int]:
     """By the hour in which their downloads ended."""
     now = timezone.now()
     rows = _of_the_day(now).filter(type__in=TYPES, download__bytes_received__gt=0)
-    sums = rows.values_list("hour").annotate(size=Sum("download__bytes_received"))
+    by_hour = rows.annotate(hour=_hour("finished_at")).values_list("hour")
+    sums = by_hour.annotate(size=Sum("download__bytes_received"))
     return series.filled(sums.values_list("hour", "size"), series.hours(now))
 
 
 def _ended(now: datetime) -> dict[str, list[tuple[str, int]]]:
     ended = _of_the_day(now).filter(status__in=sorted(TERMINAL))
+    by_hour = ended.annotate(hour=_hour("finished_at")).values_list("status", "hour")
     found: dict[str, list[tuple[str, int]]] = {status: [] for status in OUTCOMES}
-    for status, hour, count in ended.values_list("status", "hour").annotate(n=Count("pk")):
+    for status, hour, count in by_hour.annotate(n=Count("pk")):
         found[status].append((hour, count))
     return found
 
@@ -66,7 +68,7 @@ def _ended(now: datetime) -> dict[str, list[tuple[str, int]]]:
 def _of_the_day(now: datetime) -> QuerySet[Job]:
     """A job that ended today was made in the last days: that part of the index is read."""
     recent = Job.objects.filter(created_at__gte=now - MADE_WITHIN, finished_at__gte=now - DAY)
-    return recent.order_by().annotate(hour=_hour("finished_at"))
+    return recent.order_by()
 
 
 def _hour(name: str) -> Func:

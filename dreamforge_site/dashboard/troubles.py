@@ -172,7 +172,7 @@ RULES = (
         "{n} repositories vanished at their sources",
         "What is here stays usable: keep a copy.",
         "downloader_repo_changelist",
-        "?gone=yes",
+        "?gone_at__isnull=False",
     ),
     Rule(
         SEE_DOWNLOADS,
@@ -190,7 +190,7 @@ RULES = (
         "{n} repositories have updates",
         "Look at what changed, then sync.",
         "downloader_repo_changelist",
-        "?update=yes",
+        "?update_commit__gt=",
     ),
     Rule(
         SEE_QUEUES,

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playw
 
 from dreamforge_site.environment import BASE_DIR
 from tests.browser.seeding import OPERATOR
+from tests.dreamforge_site.supervisor.supervised import Supervised
 from tests.live import ADMIN, LiveSite, Templates, starting
 from tests.services import found
 
@@ -126,6 +127,36 @@ def busy_site(live_templates: Templates) -> Iterator[LiveSite]:
         command = [sys.executable, "-m", "tests.browser.seeding"]
         subprocess.run(command, cwd=BASE_DIR, env=site.variables, check=True)
         yield site
+
+
+@pytest.fixture(scope="package")
+def working_site(live_templates: Templates) -> Iterator[LiveSite]:
+    """A site with a worker of its io queue."""
+    with starting(live_templates) as start:
+        site = start(DF_AUTH="on", DF_MIN_FREE_BYTES="0")
+        command = [sys.executable, "manage.py", "worker", "--queue", "io"]
+        worker = Supervised(command, site.variables, BASE_DIR)
+        try:
+            worker.wait_for("worker_started")
+            yield site
+        finally:
+            worker.destroy()
+
+
+@pytest.fixture
+def at_work(browser: Browser, working_site: LiveSite) -> Iterator[Page]:
+    """The staff user's page of the site that works."""
+    with visit(browser, working_site.base_url) as visited:
+        sign_in(visited, ADMIN)
+        yield visited
+
+
+def post(page: Page, path: str, body: dict[str, Any]) -> Any:
+    """To the API, as the person who is signed in."""
+    [token] = [c["value"] for c in page.context.cookies() if c.get("name") == "csrftoken"]
+    answer = page.request.post(path, data=body, headers={"X-CSRFToken": token})
+    assert answer.ok, answer.text()
+    return answer.json()
 
 
 @pytest.fixture

@@ -1,0 +1,114 @@
+"""The portal's world: the whole service with an engine that pretends, before a hub on loopback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Locator, Page, expect
+
+from tests import hubs
+from tests.hubs import models
+from tests.jobs.generation.forge import Forge
+from tests.live import ADMIN, Templates, child_environment, manage
+
+REPO = "forge/tiny-xl"
+MEMBER = ("mira", "a password of the portal")  # may draw, and download nothing
+PHONE = {"width": 390, "height": 844}
+FILES = {
+    "xl.safetensors": models.sdxl_checkpoint(),
+    "README.md": "---\nlicense: openrail++\n---\n# Tiny\n",
+    "vae/vae.safetensors": models.vae(),
+    "vae/config.json": "{}",
+}
+
+
+@contextmanager
+def world(templates: Templates, data_dir: Path) -> Iterator[Forge]:
+    """The service, with one model to draw with and a member who is no staff."""
+    with hubs.running() as hub:
+        hub.huggingface.add(REPO, FILES, card={"license": "openrail++"})
+        variables = {
+            **templates.copy("sqlite", data_dir),
+            "DF_RUNNER": "fake",
+            "DF_AUTH": "on",
+            "DF_MIN_FREE_BYTES": "0",
+            "HF_ENDPOINT": hub.endpoint,
+            "DF_CIVITAI_ENDPOINT": hub.civitai_endpoint,
+            "DREAMFORGE_FAKE_STEP_MS": "40",
+        }
+        prepare(child_environment(data_dir, variables))
+        forge = Forge(data_dir, variables)
+        try:
+            forge.wait_until_ready()
+            install(forge)
+            yield forge
+        finally:
+            forge.process.destroy()
+
+
+def prepare(environment: dict[str, str]) -> None:
+    name, password = MEMBER
+    code = (
+        "from dreamforge_site.accounts.models import User; "
+        f"User.objects.create_user({name!r}, password={password!r})"
+    )
+    manage(environment, "shell", "--no-imports", "--command", code)
+
+
+def install(forge: Forge) -> None:
+    """As staff would, over the API."""
+    name, password = ADMIN
+    call = requests.Session()
+    signed = call.post(
+        f"{forge.base}/v1/auth/login", json={"username": name, "password": password}, timeout=30
+    )
+    call.headers["Authorization"] = f"Bearer {signed.json()['token']}"
+    ref = {"ref": f"hf:{REPO}#xl.safetensors", "enable": True}
+    done = call.post(f"{forge.base}/v1/models:download?wait=60", json=ref, timeout=90)
+    assert done.json().get("status") == "succeeded", done.text
+
+
+def sign_in(page: Page, account: tuple[str, str], address: str = "/app/") -> None:
+    name, password = account
+    page.goto(address)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+
+
+def draw(page: Page, prompt: str, *, count: int = 1, steps: int = 2) -> Locator:
+    """Fills the form, starts, and waits for the end; the images."""
+    page.goto("/app/create")
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Width").fill("64")
+    page.get_by_label("Height").fill("64")
+    page.get_by_label("Images", exact=True).fill(str(count))
+    page.get_by_text("More settings").click()
+    page.get_by_label("Steps").fill(str(steps))
+    page.get_by_role("button", name="Draw", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Done", timeout=60_000)
+    images = page.locator("#items button.tile img")
+    expect(images).to_have_count(count)
+    return images
+
+
+def width_of(page: Page) -> tuple[int, int]:
+    """How wide the page is, and how wide its window."""
+    script = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    whole, seen = page.evaluate(script)
+    return int(whole), int(seen)
+
+
+def shown_width(image: Locator) -> int:
+    """Of the picture itself: 0 until its file is there."""
+    expect(image).to_have_js_property("complete", True)
+    width = image.evaluate("image => image.naturalWidth")
+    return int(width)
+
+
+ANY_PICTURE = re.compile(r"/v1/artifacts/[0-9a-f-]{36}/file\?")
