@@ -84,6 +84,7 @@ class PageView(View):
             "csrf": get_token(request),
             "worker": reverse("portal:worker"),
             "root": reverse("portal:home"),
+            "icon": static("portal/icon-192.png"),
             # Pretended drawing needs no model, so the form is drawn from the schema of any.
             "without_model": schema_for(SDXL_CHECKPOINT) if settings.RUNNER == "fake" else None,
         }
@@ -120,9 +121,7 @@ def manifest(_request: HttpRequest) -> HttpResponse:
         for name, size in sizes.items()
     ]
     maskable = static("portal/icon-maskable-512.png")
-    icons.append(
-        {"src": maskable, "sizes": "512x512", "type": "image/png", "purpose": "maskable"}
-    )
+    icons.append({"src": maskable, "sizes": "512x512", "type": "image/png", "purpose": "maskable"})
     facts = {
         "id": root,
         "name": "Dream Forge",

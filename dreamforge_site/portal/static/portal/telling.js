@@ -67,7 +67,7 @@ function tell(one, job) {
   const title = `${KINDS[one.type] || "Job"}: ${STATES[job.status].toLowerCase()}`;
   const address = one.type === "generate" ? `${app("create")}#job=${one.id}` : app(`downloads/${one.id}`);
   toast(`${title}. ${one.title}`, address);
-  notify(title, { body: one.title, tag: one.id, icon: "/static/portal/icon-192.png", data: { url: address } });
+  notify(title, { body: one.title, tag: one.id, icon: FACTS.icon, data: { url: address } });
 }
 
 async function notify(title, options) {
