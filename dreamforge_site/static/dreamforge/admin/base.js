@@ -93,6 +93,9 @@
         field.setAttribute("aria-label", `Select ${link.textContent.trim()}`);
       }
     }
+    for (const box of document.querySelectorAll("#content .overflow-auto, #content .overflow-x-auto")) {
+      if (!box.hasAttribute("tabindex") && !box.querySelector("a, button, input")) box.tabIndex = 0;
+    }
     const all = document.getElementById("action-toggle");
     if (all && !all.getAttribute("aria-label")) all.setAttribute("aria-label", "Select all on this page");
   }

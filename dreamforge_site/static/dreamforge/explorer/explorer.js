@@ -86,12 +86,12 @@ function drawFacts(facts) {
 
 // Listing
 
-async function list(revision, path) {
+async function list(revision, path, open) {
   looking?.abort();
   looking = new AbortController();
   const { signal } = looking;
   files = new Files();
-  tree = new Tree(freshPlace(), files, { onChange: drawTotals, onLook: look, mayChoose: mayDownload });
+  tree = new Tree(freshPlace(), files, { onChange: drawTotals, onLook: look, mayChoose: mayDownload, open });
   const query = { ...repo, revision, recursive: true };
   for await (const page of pages("/v1/hf/tree", query, signal)) {
     for (const entry of page.files) if (entry.type === "file") files.add(entry);
@@ -198,7 +198,7 @@ async function ended(download) {
   part("path").hidden = false;
   part("path-text").textContent = (job.summary.folders ?? []).map((folder) => `${root.dataset.modelsRoot}/${folder}`).join("\n");
   say("The files are here.");
-  await list(part("revision").value);
+  await list(part("revision").value, null, tree.open);
 }
 
 // What people do

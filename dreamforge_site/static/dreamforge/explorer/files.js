@@ -9,6 +9,7 @@ export class Folder {
     this.files = [];
     this.count = 0;
     this.size = 0;
+    this.here = 0;
     this.chosen = 0;
   }
 
@@ -50,6 +51,7 @@ export class Files {
     for (let above = folder; above; above = above.parent) {
       above.count += 1;
       above.size += file.size ?? 0;
+      above.here += file.local ? 1 : 0;
     }
     return file;
   }

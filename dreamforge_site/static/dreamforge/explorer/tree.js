@@ -13,13 +13,13 @@ function made(tag, className, text) {
 }
 
 export class Tree {
-  constructor(place, files, { onChange, onLook, mayChoose }) {
+  constructor(place, files, { onChange, onLook, mayChoose, open = new Set([""]) }) {
     this.place = place;
     this.files = files;
     this.onChange = onChange;
     this.onLook = onLook;
     this.mayChoose = mayChoose;
-    this.open = new Set([""]);
+    this.open = open;
     this.shown = new Map();
     place.addEventListener("change", (event) => this.changed(event));
     place.addEventListener("click", (event) => this.clicked(event));
@@ -77,7 +77,9 @@ export class Tree {
     name.dataset.key = `toggle:${folder.path}`;
     name.setAttribute("aria-expanded", String(isOpen));
     name.append(made("span", "df-tree-mark", isOpen ? "▾" : "▸"), made("bdi", "", folder.name));
-    line.append(name, made("span", "df-tree-size", `${folder.count} · ${bytes(folder.size)}`));
+    line.append(name);
+    if (folder.here === folder.count) line.append(made("span", "df-tree-here", "here"));
+    line.append(made("span", "df-tree-size", `${folder.count} · ${bytes(folder.size)}`));
     row.append(line);
     if (isOpen) row.append(this.list(folder));
     return row;
