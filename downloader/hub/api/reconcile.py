@@ -142,6 +142,7 @@ class RescanView(_JobPost):
         description="Files whose bytes are gone become `pending`, files whose bytes are here "
         "become `done`, and links that are missing are put back. Nothing is hashed: `verify` does "
         "that. Needs the permission `downloader.add_download`.",
+        request=None,
         parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
         responses={202: HubJobSerializer},
         examples=[_accepted("The comparison is queued.")],
@@ -189,6 +190,7 @@ class MarkMissingView(GenericAPIView[Repo]):
         summary="Mark a repository's missing files",
         description="Files whose bytes are not in the store become `pending`; the disk is only "
         "looked at. Needs the permission `downloader.change_download`.",
+        request=None,
         responses={200: MarkedSerializer},
         examples=[
             OpenApiExample(
