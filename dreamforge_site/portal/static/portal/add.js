@@ -116,7 +116,8 @@ function changed() {
 async function start(force = false) {
   $("start").disabled = true;
   problem(null);
-  const body = { author: at.author, repo: at.repo, revision: at.revision, selection: tree.selection() };
+  const whole = tree.chosen.size === tree.files.size;
+  const body = { author: at.author, repo: at.repo, revision: at.revision, ...(whole ? {} : { selection: tree.selection() }) };
   try {
     const made = await api.post("/downloads", force ? { ...body, force } : body);
     leave(made.download_id, "mirror", name());
