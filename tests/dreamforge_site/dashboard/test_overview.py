@@ -18,6 +18,7 @@ from downloader.hub.models import Repo, Snapshot
 from downloader.models import Download
 from dreamforge_site.accounts.models import User
 from dreamforge_site.dashboard import figures, keeping, trends
+from jobs import metrics as job_metrics
 from jobs import queueing
 from jobs.admin.live import HEADER
 from jobs.models import Job, Worker
@@ -109,6 +110,11 @@ def test_devices_tell_which_model_they_hold_and_how_much_memory(
     assert "Device 3" in page
     assert "held in memory" in page
     assert "12.0\xa0GB" in page
+
+
+def test_memory_is_what_the_runners_last_said(db: None) -> None:
+    job_metrics.gpu_memory("test-7", before=1, after=2, peak=3)
+    assert figures.gpu_memory()["test-7"] == {"before": 1, "after": 2, "peak": 3}
 
 
 def test_charts_show_the_day_by_the_hour(operator: Client) -> None:

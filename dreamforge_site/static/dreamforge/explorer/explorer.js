@@ -197,8 +197,8 @@ async function ended(download) {
   const job = await ask(`/v1/jobs/${download.id}`);
   part("path").hidden = false;
   part("path-text").textContent = (job.summary.folders ?? []).map((folder) => `${root.dataset.modelsRoot}/${folder}`).join("\n");
-  say("The files are here.");
   await list(part("revision").value, null, tree.open);
+  say("The files are here.");
 }
 
 // What people do
