@@ -69,12 +69,13 @@ def _mirrored(folder: Path, size: int, stack: ExitStack) -> live.Mirror:
 
 def _others(blob: Path, stack: ExitStack) -> Iterator[Server]:
     port = str(free_port())
-    words = [sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1", "-d", str(blob.parent)]
+    below = str(blob.parent)
+    words = [sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1", "-d", below]
     yield stack.enter_context(_serving("python -m http.server", words, port, blob))
     rclone = shutil.which("rclone")
     if rclone:
         port = str(free_port())
-        words = [rclone, "serve", "http", str(blob.parent), "--addr", f"127.0.0.1:{port}"]
+        words = [rclone, "serve", "http", below, "--addr", f"127.0.0.1:{port}"]
         yield stack.enter_context(_serving("rclone serve http", words, port, blob))
 
 
