@@ -41,7 +41,7 @@ develop: ## Python packages for work on Dream Forge, in .venv
 	@deploy/scripts/venv.sh service tracing runner dev
 
 .PHONY: services
-services: develop ## PostgreSQL, Redis and Chromium for the tests
+services: develop ## PostgreSQL, Redis, ExifTool and Chromium for the tests
 	@deploy/scripts/services.sh
 
 # One gate at a time
