@@ -254,9 +254,12 @@ def test_bytes_are_read_once_where_their_digest_is_asked_for(
 ) -> None:
     reads = []
     has_digest = files._has_digest
-    monkeypatch.setattr(
-        files, "_has_digest", lambda *given: (reads.append(given), has_digest(*given))[1]
-    )
+
+    def counted(number: int, sha256: str) -> bool:
+        reads.append(number)
+        return has_digest(number, sha256)
+
+    monkeypatch.setattr(files, "_has_digest", counted)
     tickets["/whole"]["sha256"] = hashlib.sha256(DATA).hexdigest()
     assert fetched(port, "/whole")[1] == DATA
     assert fetched(port, "/whole")[1] == DATA
