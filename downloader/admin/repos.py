@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 from downloader.admin.downloads import ADD
 from downloader.hub import removal, updating
 from downloader.hub.errors import HubError
-from downloader.hub.models import Repo, RepoFile
+from downloader.hub.models import Repo, RepoFile, Snapshot
 from downloader.library.errors import DownloadError
 from jobs import submission
 from jobs.admin.shown import ShownAdmin
@@ -29,6 +29,7 @@ CHANGE = "downloader.change_repo"
 REMOVE = "downloader.delete_repo"
 STATE_COLOURS = {"synced": "success", "registered": "info", "error": "danger"}
 FILES_SHOWN = 100
+OLDER_SHOWN = 10
 NEVER = "never"
 
 
@@ -162,7 +163,7 @@ class RepoAdmin(ShownAdmin):
             "wanted": wanted,
             "update": repo.update,
             "changes": repo.snapshot.changes if repo.snapshot else {},
-            "older": repo.snapshots.exclude(pk=repo.snapshot_id).order_by("-taken_at")[:10],
+            "older": _older(repo),
             "buttons": _buttons(repo) if may_change else [],
             "may_remove": request.user.has_perm(REMOVE),
             "explore": f"{reverse('admin:downloader_repo_explore')}?repo={repo.full_name}",
@@ -223,6 +224,12 @@ def _page_of_files(repo: Repo, wanted: str, after: str) -> list[RepoFile]:
     if after:
         rows = rows.filter(path__gt=after.replace("\0", ""))
     return list(rows[: FILES_SHOWN + 1])
+
+
+def _older(repo: Repo) -> list[Snapshot]:
+    others = repo.snapshots.order_by("-taken_at")
+    newest = {} if repo.snapshot is None else {"pk": repo.snapshot.pk}
+    return list(others.exclude(**newest)[:OLDER_SHOWN] if newest else ())
 
 
 def _submit(kind: str, repo: Repo, user: Any, **params: Any) -> Job:

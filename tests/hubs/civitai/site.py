@@ -70,7 +70,7 @@ class CivitAI:
                 return html("<!doctype html><html><title>Civitai</title></html>")
         return text("not found", 404)
 
-    def _api(self, request: Request, rest: list[str]) -> Response:
+    def _api(self, request: Request, rest: list[str]) -> Response:  # noqa: PLR0911  one a route
         if request.method not in ("GET", "HEAD"):
             return text("", 405, allow="GET, HEAD")
         match rest:
