@@ -63,6 +63,8 @@ PRESETS = _answer(
         ]
     },
 )
+
+
 def _sent(name: str, value: Any, media_type: str) -> OpenApiExample:
     return OpenApiExample(name, value=value, request_only=True, media_type=media_type)
 

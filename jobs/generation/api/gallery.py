@@ -74,6 +74,8 @@ class GalleryImageSerializer(ArtifactSerializer):
 class Pages(api_settings.DEFAULT_PAGINATION_CLASS):  # type: ignore[misc,name-defined]
     """As in every list, and no page reads more than `gallery.SCANNED` jobs."""
 
+    next_cursor: str | None
+
     def paginate_queryset(
         self, queryset: QuerySet[Artifact], request: Request, view: Any = None
     ) -> list[Artifact]:

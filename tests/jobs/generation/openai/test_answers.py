@@ -277,13 +277,17 @@ def files_of(job: Job) -> list[bytes]:
     return found
 
 
+def streamed_by(answer: Any) -> bytes:
+    return b"".join(answer.streaming_content)
+
+
 def test_images_come_as_links_or_in_base64(api: APIClient, drawn: Job) -> None:
     links = api.get(f"{IMAGES}/{drawn.pk}").json()
     assert [sorted(one) for one in links["data"]] == [["url"], ["url"]]
     fetched = [APIClient().get(one["url"]) for one in links["data"]]
-    assert [b"".join(answer.streaming_content) for answer in fetched] == files_of(drawn)
+    assert [streamed_by(answer) for answer in fetched] == files_of(drawn)
     streamed = api.get(f"{IMAGES}/{drawn.pk}/b64_json")
-    told = json.loads(b"".join(streamed.streaming_content))
+    told = json.loads(streamed_by(streamed))
     assert [base64.b64decode(one["b64_json"]) for one in told["data"]] == files_of(drawn)
     assert told["created"] == links["created"] == int(drawn.created_at.timestamp())
     assert (told["size"], told["output_format"]) == ("64x64", "png")
@@ -295,7 +299,7 @@ def test_base64_of_a_file_of_many_pieces_is_that_of_the_whole(
     assert showing.CHUNK % 3 == 0  # else Base64 of a piece ends in padding
     monkeypatch.setattr(showing, "CHUNK", 300)
     streamed = api.get(f"{IMAGES}/{drawn.pk}/b64_json")
-    told = json.loads(b"".join(streamed.streaming_content))
+    told = json.loads(streamed_by(streamed))
     assert [base64.b64decode(one["b64_json"]) for one in told["data"]] == files_of(drawn)
 
 

@@ -47,7 +47,7 @@ def key_of(user: User) -> str:
 
 
 def worker_of(service: Service, **variables: str) -> Supervised:
-    return service.worker("gpu", DF_RUNNER="fake", **variables)
+    return service.worker("gpu", None, DF_RUNNER="fake", **variables)
 
 
 def asked_of(client: openai.OpenAI, **more: object) -> openai.types.ImagesResponse:
@@ -75,7 +75,9 @@ def test_official_client_lists_models_and_gets_images_both_ways(
     (job,) = Job.objects.all()
     assert (job.owner, job.model_id, job.status) == (mira, model.pk, State.SUCCEEDED)
 
-    (image,) = asked_of(client, response_format="b64_json", output_format="jpeg").data or ()
+    drawn = asked_of(client, response_format="b64_json", output_format="jpeg").data
+    assert drawn
+    image = drawn[0]
     read = image_files.read(base64.b64decode(image.b64_json or "", validate=True))
     assert (read.format, read.width, read.height) == ("jpg", 64, 64)
 
