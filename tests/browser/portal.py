@@ -67,7 +67,7 @@ def install(forge: Forge) -> None:
         f"{forge.base}/v1/auth/login", json={"username": name, "password": password}, timeout=30
     )
     call.headers["Authorization"] = f"Bearer {signed.json()['token']}"
-    ref = {"ref": f"hf:{REPO}#xl.safetensors", "enable": True}
+    ref: dict[str, str | bool] = {"ref": f"hf:{REPO}#xl.safetensors", "enable": True}
     done = call.post(f"{forge.base}/v1/models:download?wait=60", json=ref, timeout=90)
     assert done.json().get("status") == "succeeded", done.text
 

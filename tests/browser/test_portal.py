@@ -318,14 +318,16 @@ def test_a_repository_of_ten_thousand_files_is_chosen_from(staff: Page) -> None:
     expect(staff.locator("#tree")).to_contain_text("10 files fit")
 
 
-def test_an_address_that_names_nothing_is_told(staff: Page) -> None:
-    staff.goto("/app/add")
-    staff.get_by_label("Address of a repository").fill("https://example.org/what is this")
-    with staff.expect_response("**/v1/hf/parse-url") as answer:
-        staff.get_by_role("button", name="Look").click()
+def test_an_address_that_names_nothing_is_told(browser: Browser, forge: Forge) -> None:
+    page = browser.new_page(base_url=forge.base)  # its console tells of the 422, as it must
+    sign_in(page, ADMIN, "/app/add")
+    page.get_by_label("Address of a repository").fill("https://example.org/what is this")
+    with page.expect_response("**/v1/hf/parse-url") as answer:
+        page.get_by_role("button", name="Look").click()
     assert answer.value.status == 422
-    expect(staff.locator("#problem .notice")).to_be_visible()
-    expect(staff.locator("#repository")).to_be_hidden()
+    expect(page.locator("#problem .notice")).to_be_visible()
+    expect(page.locator("#repository")).to_be_hidden()
+    page.close()
 
 
 # The app
@@ -341,7 +343,8 @@ def test_the_app_can_be_installed_and_keeps_only_its_shell(member: Page) -> None
     member.reload()
     kept = member.evaluate(
         """async () => {
-            const shelves = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+            const names = await caches.keys();
+            const shelves = await Promise.all(names.map((name) => caches.open(name)));
             const kept = await Promise.all(shelves.map((shelf) => shelf.keys()));
             return kept.flat().map((request) => new URL(request.url).pathname);
         }"""
@@ -396,7 +399,8 @@ def test_every_page_is_whole_for_everybody(browser: Browser, forge: Forge, view:
 
 
 def test_what_is_touched_is_large_enough_for_a_finger(pocket: Page) -> None:
-    small = """() => [...document.querySelectorAll("button, a.button, nav a, select, input, summary")]
+    touched = "button, a.button, nav a, select, input, summary"
+    small = """(touched) => [...document.querySelectorAll(touched)]
         .map((one) => [one, (one.closest("label") || one).getBoundingClientRect()])
         .filter(([, box]) => box.width && (box.height < 44 || box.width < 44))
         .map(([one]) => one.outerHTML.slice(0, 80))"""
@@ -404,5 +408,5 @@ def test_what_is_touched_is_large_enough_for_a_finger(pocket: Page) -> None:
     for name in PAGES:
         pocket.goto(f"/app/{name}")
         pocket.wait_for_load_state("networkidle")
-        found[name] = pocket.evaluate(small)
+        found[name] = pocket.evaluate(small, touched)
     assert found == {name: [] for name in PAGES}
