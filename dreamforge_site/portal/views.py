@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.http import require_safe
@@ -93,7 +93,7 @@ class PageView(View):
 class SignInView(auth.LoginView):
     template_name = "portal/sign_in.html"
     authentication_form = SignInForm
-    next_page = reverse_lazy("portal:home")
+    next_page = "portal:home"
     redirect_authenticated_user = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -101,7 +101,7 @@ class SignInView(auth.LoginView):
 
 
 class SignOutView(auth.LogoutView):
-    next_page = reverse_lazy("portal:sign-in")
+    next_page = "portal:sign-in"
 
 
 @require_safe

@@ -48,7 +48,11 @@ function watched() {
 }
 
 function keep(list) {
-  localStorage.setItem(KEPT, JSON.stringify(list));
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(list));
+  } catch {
+    // A browser that keeps nothing for us: only this page tells of its work.
+  }
 }
 
 async function look() {
