@@ -1,0 +1,162 @@
+"""The portal's shells: who gets them, what they are told, and what a browser may do with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from pytest_django import Settings
+
+from dreamforge_site.accounts.groups import DOWNLOADERS, VIEWERS
+from dreamforge_site.accounts.models import User
+from dreamforge_site.portal import views
+
+pytestmark = pytest.mark.django_db
+
+PAGES = ["/app/", *(f"/app/{page.name}" for page in views.PAGES if page.name != "home")]
+PASSWORD = "a password of the portal"
+
+
+@pytest.fixture(autouse=True)
+def signing_in_is_needed(settings: Settings) -> None:
+    settings.AUTH_REQUIRED = True
+
+
+@pytest.fixture
+def mira(db: None) -> User:
+    return User.objects.create_user("mira", password=PASSWORD)
+
+
+@pytest.fixture
+def signed_in(client: Client, mira: User) -> Client:
+    client.force_login(mira)
+    return client
+
+
+def facts(answer: Any) -> dict[str, Any]:
+    found = re.search(rb'<script id="facts" type="application/json">(.*?)</script>', answer.content)
+    assert found is not None
+    told: dict[str, Any] = json.loads(found[1])
+    return told
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_who_has_not_signed_in_is_asked_to(client: Client, address: str) -> None:
+    answer = client.get(address)
+    assert (answer.status_code, answer["Location"]) == (302, f"/app/sign-in?next={address}")
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_is_kept_nowhere_and_runs_only_our_files(signed_in: Client, address: str) -> None:
+    answer = signed_in.get(address)
+    assert answer.status_code == 200
+    assert answer["Cache-Control"] == "no-store"
+    policy = answer["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_a_page_has_no_script_and_no_style_of_its_own(signed_in: Client) -> None:
+    pages = [signed_in.get(address).content.decode() for address in PAGES]
+    own = r"<script(?![^>]*(?:src=|application/json))|<style|\sstyle=|\son\w+=|javascript:"
+    assert [re.findall(own, page) for page in pages] == [[] for _ in PAGES]
+
+
+@pytest.mark.parametrize("groups", [[], [VIEWERS]])
+def test_without_the_right_to_download_only_images_may_be_started(
+    signed_in: Client, mira: User, groups: list[str]
+) -> None:
+    mira.groups.set(Group.objects.filter(name__in=groups))
+    started = facts(signed_in.get("/app/"))["user"]["may_start"]
+    assert "generate" in started
+    assert {"download", "mirror", "sync"}.isdisjoint(started)
+
+
+def test_a_downloader_is_told_of_the_right(signed_in: Client, mira: User) -> None:
+    mira.groups.add(Group.objects.get(name=DOWNLOADERS))
+    assert {"download", "mirror"} <= set(facts(signed_in.get("/app/"))["user"]["may_start"])
+
+
+def test_a_name_of_markup_is_text(client: Client) -> None:
+    client.force_login(User.objects.create_user("</script><img src=x>"))
+    answer = client.get("/app/account")
+    assert b"<img src=x>" not in answer.content
+    assert facts(answer)["user"]["username"] == "</script><img src=x>"
+
+
+def test_where_sign_in_is_off_everybody_here_is_one_user(
+    client: Client, settings: Settings
+) -> None:
+    settings.AUTH_REQUIRED = False
+    answer = client.get("/app/account")
+    assert facts(answer)["user"]["username"] == "default"
+    assert b"Sign out" not in answer.content
+
+
+def test_where_sign_in_is_off_nobody_comes_from_elsewhere(
+    client: Client, settings: Settings
+) -> None:
+    settings.AUTH_REQUIRED = False
+    assert client.get("/app/", REMOTE_ADDR="192.0.2.7").status_code == 302
+
+
+def test_a_name_and_its_password_open_the_page_that_was_asked_for(
+    client: Client, mira: User
+) -> None:
+    sent = {"username": "mira", "password": PASSWORD, "next": "/app/images"}
+    answer = client.post("/app/sign-in", sent)
+    assert (answer.status_code, answer["Location"]) == (302, "/app/images")
+    assert client.get("/app/images").status_code == 200
+
+
+def test_signing_in_leads_to_no_other_site(client: Client, mira: User) -> None:
+    sent = {"username": "mira", "password": PASSWORD, "next": "https://example.org/app/"}
+    assert client.post("/app/sign-in", sent)["Location"] == "/app/"
+
+
+def test_guesses_are_throttled_as_at_every_other_door(client: Client, mira: User) -> None:
+    guess = {"username": "mira", "password": "a guess"}
+    for _ in range(10):
+        client.post("/app/sign-in", guess)
+    answer = client.post("/app/sign-in", {**guess, "password": PASSWORD})
+    assert b"Too many attempts" in answer.content
+    assert client.get("/app/").status_code == 302
+
+
+def test_signing_out_takes_a_post(signed_in: Client) -> None:
+    assert signed_in.get("/app/sign-out").status_code == 405
+    assert signed_in.post("/app/sign-out")["Location"] == "/app/sign-in"
+    assert signed_in.get("/app/").status_code == 302
+
+
+def test_the_offline_page_names_nobody(signed_in: Client) -> None:
+    assert b"mira" not in signed_in.get("/app/offline").content
+
+
+def test_the_worker_rules_the_app_and_keeps_its_shell_only(client: Client) -> None:
+    answer = client.get("/app/worker.js")
+    assert answer["Content-Type"].startswith("text/javascript")
+    told = re.search(r"const FACTS = (\{.*\});", answer.content.decode())
+    assert told is not None
+    kept = json.loads(told[1])
+    assert kept["root"] == "/app/"
+    assert all(path.startswith("/static/portal/") for path in kept["files"])
+
+
+def test_the_manifest_has_icons_that_are_there(client: Client) -> None:
+    answer = client.get("/app/manifest.webmanifest")
+    assert answer["Content-Type"] == "application/manifest+json"
+    icons = [client.get(icon["src"]) for icon in answer.json()["icons"]]
+    assert [icon.status_code for icon in icons] == [200] * 3
+    for icon in icons:
+        icon.close()
+
+
+@pytest.mark.parametrize("address", ["/app/nothing", "/app/downloads/1", "/app/images/"])
+def test_other_addresses_are_not_there(signed_in: Client, address: str) -> None:
+    assert signed_in.get(address).status_code == 404
