@@ -23,6 +23,7 @@ DOWNLOAD = Kind(
     steps=("resolve", "fetch", "register"),
     stages={"resolve": 0.01, "fetch": 0.98, "register": 0.01},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 VERIFY = Kind(
@@ -33,6 +34,7 @@ VERIFY = Kind(
     steps=("verify",),
     stages={"verify": 1.0},
     permission="downloader.change_download",
+    scope="models",
     timeout_s=LONGEST_S,
     model_id=_model_id,
 )
@@ -44,6 +46,7 @@ SYNC = Kind(
     steps=("list", "fetch"),
     stages={"list": 0.3, "fetch": 0.7},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 MIRROR = Kind(
@@ -54,6 +57,7 @@ MIRROR = Kind(
     steps=("resolve", "fetch"),
     stages={"resolve": 0.02, "fetch": 0.98},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 INSTALL = Kind(
@@ -64,6 +68,7 @@ INSTALL = Kind(
     steps=("resolve", "fetch", "register"),
     stages={"resolve": 0.01, "fetch": 0.98, "register": 0.01},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 WATCH = Kind(
@@ -74,6 +79,7 @@ WATCH = Kind(
     steps=("watch",),
     stages={"watch": 1.0},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=86_400,
 )
 SCAN = Kind(
@@ -84,6 +90,7 @@ SCAN = Kind(
     steps=("scan",),
     stages={"scan": 1.0},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 HUB_VERIFY = Kind(
@@ -94,6 +101,7 @@ HUB_VERIFY = Kind(
     steps=("verify", "fetch"),
     stages={"verify": 0.9, "fetch": 0.1},
     permission="downloader.change_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 SCRUB = Kind(
@@ -104,6 +112,7 @@ SCRUB = Kind(
     steps=("verify",),
     stages={"verify": 1.0},
     permission="downloader.change_download",
+    scope="models",
     timeout_s=86_400,
 )
 UPDATE = Kind(
@@ -114,6 +123,7 @@ UPDATE = Kind(
     steps=("list", "fetch"),
     stages={"list": 0.1, "fetch": 0.9},
     permission="downloader.add_download",
+    scope="models",
     timeout_s=LONGEST_S,
 )
 TYPES = (

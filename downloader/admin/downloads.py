@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from downloader import configured, failures
+from downloader import auditing, configured, failures
 from downloader.admin import models
 from downloader.admin.forms import DownloadForm
 from downloader.configured import Wanted
@@ -133,6 +134,7 @@ class DownloadAdmin(ShownAdmin):
         except JobError as error:
             self.message_user(request, error.message, "error")
             return HttpResponseRedirect(request.path)
+        auditing.note(job, ADDITION, user, "download started", **form.params)
         self.message_user(request, f"The download of {form.params['ref']} is queued.")
         return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.pk]))
 

@@ -26,7 +26,7 @@ class DownloadForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(
             attrs={"placeholder": "hf:author/repository or the address of a page"}
         ),
-        help_text="hf:<repository>[@<revision>][#<file>], civitai:<model>[@<version>], or a page "
+        help_text="hf:REPOSITORY[@REVISION][#FILE], civitai:MODEL[@VERSION], or a page "
         "of Hugging Face or CivitAI.",
     )
     name = forms.CharField(

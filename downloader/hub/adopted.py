@@ -47,14 +47,17 @@ def record(identity: Identity, shown: Revision, candidate: Candidate) -> Repo:
         return repo
 
 
-def restore(shown: Revision) -> Repo | None:
-    """Rows for a revision folder that the database does not know; None when it does."""
+def is_known(shown: Revision) -> bool:
+    """Whether there are rows for the commit of a revision folder."""
     author, _, name = shown.repo.rpartition("/")
-    known = Snapshot.objects.filter(
+    return Snapshot.objects.filter(
         repo__source=shown.source, repo__author=author, repo__name=name, commit=shown.commit
-    )
-    if known.exists():
-        return None
+    ).exists()
+
+
+def restore(shown: Revision) -> Repo:
+    """Rows for a revision folder that the database does not know."""
+    author, _, name = shown.repo.rpartition("/")
     facts = {"licence": (shown.licence or "")[:200], "page": (shown.page or "")[:2048]}
     with transaction.atomic():
         repo, _ = Repo.objects.get_or_create(

@@ -105,7 +105,9 @@ def _moment(text: str) -> datetime:
 def _tracked(bundled: BundledRepo, revision: str, by: Any) -> Repo:
     """The rows of a repository, as a sync and a download would have left them."""
     repo, _ = registering.register(bundled.full_name, revision, by=by)
-    snapshot, _, _ = snapshots.take(repo, _resolved(bundled), configured.policy())
+    snapshot, _, _ = snapshots.take(
+        repo, _resolved(bundled), configured.policy(), by_source=False
+    )
     # As of when its source was asked, by the machine that did.
     seen_at = min(_moment(bundled.seen_at), timezone.now())
     Repo.objects.filter(pk=repo.pk).update(synced_at=seen_at, checked_at=seen_at)

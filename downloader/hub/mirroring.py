@@ -169,7 +169,10 @@ def _synced_first(run: Run) -> list[Wanted]:
     """Nobody has asked its source yet what it holds, or not since it changed."""
     from downloader.hub import syncing  # which fetches small files by way of this module
 
-    repo = persist(lambda: registering.get(run.params["repo_id"]))
+    try:
+        repo = persist(lambda: registering.get(run.params["repo_id"]))
+    except HubError as error:
+        raise AttemptFailed("invalid_input", error.message) from error
     control = Control()
     with configured.tools() as tools:
         try:
@@ -336,9 +339,13 @@ def _bring_one(
 def _record(work: _Work, mirrored: Mirrored) -> None:
     """What the folder shows now; and where the commit that it showed before is to be found."""
     by_path = _published_as(work.plan)
+    brought = {*mirrored.stored, *(file.path for file in work.carried)}
+    digests = {file.path: str(file.digest) for file in work.plan.resolved.files}
     shown = {
         by_path.get(file.path, file.path): (file.sha256, file.size, file.trust)
         for file in mirrored.revision.files
+        # Of a file that was shown before, the folder's own word alone is not taken.
+        if file.path in brought or digests.get(file.path) == f"sha256:{file.sha256}"
     }
     folder = str(mirrored.revision.folder)
     snapshots.mark_done(work.wanted.snapshot, shown, folder)

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.admin.models import CHANGE
 
 from downloader import auditing, configured
-from downloader.hub import registering, snapshots
+from downloader.hub import registering, snapshots, vouching
 from downloader.hub.errors import UnknownRepo
 from downloader.hub.models import Repo, RepoFile, Snapshot
 from downloader.hub.voices import Voice
@@ -64,7 +64,7 @@ def job(repo_id: str, voice: Voice) -> dict[str, Any]:
 
 def rescan(repo: Repo, store: Store, voice: Voice) -> Report:
     """Rows whose bytes are gone become pending, files whose bytes are here become done, and links
-    that are missing come back. No blob is hashed: `verify` does that."""
+    that are missing come back. No blob that is known is hashed: `verify` does that."""
     report = Report()
     known = voice.aside(store.known).by_digest
     for snapshot in persist(lambda: list(repo.snapshots.all())):
@@ -160,11 +160,17 @@ def _bytes_of(
     if row.is_here and store.has(row.sha256, row.size_bytes):
         return _installed(row, row.sha256, row.trust)
     sha256 = _named_by(row.digest, known)
-    if not row.barred and sha256 and store.has(sha256, row.size_bytes):
+    if not row.barred and sha256 and _is_it(row, sha256, store):
         return _installed(row, sha256, Trust.VERIFIED)
     if row.is_here and _regained(row, folder, store, claim):
         return _installed(row, row.sha256, row.trust)
     return None
+
+
+def _is_it(row: RepoFile, sha256: str, store: Store) -> bool:
+    """What descriptors say of other digests than the blob's own name is only a hint."""
+    here = store.has(sha256, row.size_bytes)
+    return here and vouching.agrees(sha256, row.digest, store, Control())
 
 
 def _named_by(digest: str, known: Mapping[str, str]) -> str | None:

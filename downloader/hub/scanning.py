@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from downloader import configured, failures
-from downloader.hub import adopted, matching, reconciling
+from downloader.hub import adopted, matching, reconciling, vouching
 from downloader.hub.adopted import Known
 from downloader.hub.matching import Identity
 from downloader.hub.voices import JobVoice, Voice
@@ -17,6 +17,7 @@ from downloader.library.checksums import Computed
 from downloader.library.errors import Busy, Canceled, DownloadError, InvalidFile
 from downloader.library.inplace import Adopted, Taken
 from downloader.library.layouts import Candidate, Found, Seen, Standing, Stray
+from downloader.library.revisions import Revision
 from downloader.library.store import Store
 from jobs.patience import persist
 from jobs.run import Run
@@ -139,8 +140,8 @@ class _Scanning:
             return
         if shown is None:
             return
-        if (repo := persist(lambda: adopted.restore(shown))) is not None:
-            self.report.restored.append(str(repo))
+        if not persist(lambda: adopted.is_known(shown)) and not self._restore(folder, shown):
+            return
         named = {file.path for file in shown.files}
         strange = self._voice.aside(lambda: strangers.found(self._store, folder, named))
         if not strange:
@@ -150,6 +151,19 @@ class _Scanning:
         else:
             why = f"is no file of {shown.repo} at {shown.commit[:12]}"
             self.report.left |= {f"{folder}/{path}": why for path in strange}
+
+    def _restore(self, folder: PurePosixPath, shown: Revision) -> bool:
+        """Nothing of a folder that says what cannot be so."""
+        control = self._voice.control
+        try:
+            checked = self._voice.aside(
+                lambda: vouching.checked(shown, folder, self._store, control)
+            )
+        except InvalidFile as error:
+            self.report.left[str(folder)] = error.message
+            return False
+        self.report.restored.append(str(persist(lambda: adopted.restore(checked))))
+        return True
 
     # What is not ours yet
 

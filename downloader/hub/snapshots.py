@@ -11,6 +11,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from downloader import configured
+from downloader.hub import correcting
 from downloader.hub.models import Repo, RepoFile, RepoStatus, Snapshot
 from downloader.library import revisions, safety
 from downloader.library.checksums import Digest
@@ -48,9 +49,12 @@ class Change:
         return {**counts, **first, "bytes_to_fetch": self.bytes_to_fetch}
 
 
-def take(repo: Repo, resolved: Resolved, policy: Policy) -> tuple[Snapshot, Change, int]:
+def take(
+    repo: Repo, resolved: Resolved, policy: Policy, *, by_source: bool = True
+) -> tuple[Snapshot, Change, int]:
     """Write down what the source lists. The same commit again changes nothing but what the policy
-    bars. The answer's last part: how many files have names that no database can hold."""
+    bars, and what somebody other than its source has said of it. The answer's last part: how many
+    files have names that no database can hold. `by_source`: it has answered just now itself."""
     listed = [file for file in resolved.files if storable(file.path)]
     store = configured.store()
     with transaction.atomic():
@@ -60,6 +64,9 @@ def take(repo: Repo, resolved: Resolved, policy: Policy) -> tuple[Snapshot, Chan
         known = known_files(before)
         change = compare(known, listed, configured.present_in(store))
         snapshot = _snapshot(repo, resolved, listed, change, policy, before)
+        correcting.complete(snapshot, listed, lambda file: _row(snapshot, file, policy))
+        if by_source:
+            correcting.correct(snapshot, listed)
         _settle(repo, snapshot, resolved)
     recount(snapshot)
     return snapshot, change, len(resolved.files) - len(listed)
@@ -105,8 +112,6 @@ def _snapshot(
     snapshot.file_count = len(listed)
     snapshot.size_bytes = sum(file.size or 0 for file in listed)
     snapshot.save(update_fields=["changes", "file_count", "size_bytes"])
-    rows = [_row(snapshot, file, policy) for file in listed]
-    RepoFile.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
     return snapshot
 
 

@@ -11,9 +11,9 @@ from downloader import configured, failures
 from downloader.configured import Tools
 from downloader.execution import beside
 from downloader.hub import mirroring, registering, snapshots
-from downloader.hub.errors import UnknownRepo
+from downloader.hub.errors import HubError
 from downloader.hub.models import Repo, RepoFile, RepoStatus, Snapshot
-from downloader.library.errors import AccessNeeded, DownloadError, NotFound
+from downloader.library.errors import AccessNeeded, DownloadError, InvalidRef, NotFound
 from downloader.library.refs import Ref
 from downloader.library.sources.base import Resolved
 from downloader.library.watch import Control
@@ -50,9 +50,9 @@ def sync(run: Run) -> dict[str, Any]:
 def _wanted(run: Run) -> Repo:
     try:
         repo = registering.get(run.params["repo_id"])
-    except UnknownRepo as error:
+        return registering.sibling(repo, run.params.get("revision"))
+    except (HubError, InvalidRef) as error:
         raise AttemptFailed("invalid_input", error.message) from error
-    return registering.sibling(repo, run.params.get("revision"))
 
 
 def listed(run: Run, repo: Repo, tools: Tools) -> tuple[Snapshot, snapshots.Change]:

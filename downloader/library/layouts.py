@@ -3,6 +3,7 @@ they are called. Names and sizes only; no file is read, no link is followed."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -26,6 +27,8 @@ DOCUMENTS = ("readme", "license", "licence")
 CLIENT_NOTES = (".cache", "huggingface", "download")  # what the hub's own client leaves behind
 COMMIT_DIGITS = 40
 BLOB_LINK = re.compile(r"(?:\.\./)*blobs/sha256/[0-9a-f]{2}/[0-9a-f]{64}")
+# A folder that others closed to us, took away or replaced by a link says nothing of the rest.
+PASSED_OVER = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.ENOTDIR})
 Parts = tuple[str, ...]
 
 
@@ -199,8 +202,18 @@ def _look(folder: Folder, parts: Parts) -> Iterator[Found]:
         yield Stray("/".join(parts), f"is more than {MOST_LEVELS} levels deep")
         return
     for name in listed.folders:
-        with folder.sub(name) as below:
-            yield from _look(below, (*parts, name))
+        try:
+            with folder.sub(name) as below:
+                yield from _look(below, (*parts, name))
+        except OSError as error:
+            yield Stray("/".join((*parts, name)), _why_closed(error))
+
+
+def _why_closed(error: OSError) -> str:
+    """The error again when it is the disk's own."""
+    if error.errno not in PASSED_OVER:
+        raise error
+    return f"cannot be looked at: {error.strerror}"
 
 
 def _revisions_below(folder: Folder, parts: Parts, listed: _Listed) -> Iterator[Standing]:
@@ -213,8 +226,12 @@ def _revisions_below(folder: Folder, parts: Parts, listed: _Listed) -> Iterator[
 def _is_view(folder: Folder, name: str, parts: Parts) -> bool:
     if len(parts) != 2:
         return False
-    with folder.sub(name) as below:
-        return below.is_file(REVISION_DESCRIPTOR)
+    try:
+        with folder.sub(name) as below:
+            return below.is_file(REVISION_DESCRIPTOR)
+    except OSError as error:
+        _why_closed(error)
+        return False
 
 
 def _is_one_model(files: Iterable[str]) -> bool:
@@ -272,8 +289,12 @@ def _below(folder: Folder, parts: Parts, listed: _Listed) -> tuple[list[Seen], d
         if len(here) > MOST_LEVELS:
             left[name] = f"is more than {MOST_LEVELS} levels deep"
             continue
-        with folder.sub(name) as below:
-            inner, inner_left = _below(below, here, _listed(below, here))
+        try:
+            with folder.sub(name) as below:
+                inner, inner_left = _below(below, here, _listed(below, here))
+        except OSError as error:
+            left[name] = _why_closed(error)
+            continue
         files += [Seen(f"{name}/{f.path}", f.size, f.mtime_ns, f.inode) for f in inner]
         left |= {f"{name}/{path}": why for path, why in inner_left.items()}
     return files, left

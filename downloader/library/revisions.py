@@ -15,10 +15,11 @@ from typing import Any
 from urllib.parse import quote
 
 from downloader.library import install, strangers
-from downloader.library.errors import InvalidFile
+from downloader.library.errors import InvalidFile, UnsafeName
 from downloader.library.store import REVISION_DESCRIPTOR, Claim, Store
+from downloader.library.store.layout import SHA256, file_parts
 from downloader.library.watch import Control, Observer
-from registry.descriptors import InstalledFile
+from registry.descriptors import UNSTORABLE, InstalledFile
 
 SCHEMA_VERSION = 1
 NO_AUTHOR = "_"  # the folder of repositories whose name has one part
@@ -87,24 +88,35 @@ def read(folder: PurePosixPath, store: Store) -> Revision | None:
             page=told.get("page"),
             written_at=str(told.get("written_at", "")),
         )
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (
+        UnsafeName,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise InvalidFile(
             f"{folder}/{REVISION_DESCRIPTOR} cannot be read. Download the revision again."
         ) from error
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or UNSTORABLE.search(value):
         raise TypeError("not a text")
     return value
 
 
 def _file(entry: Mapping[str, Any]) -> InstalledFile:
     digest = entry.get("source_digest")
+    size, sha256 = int(entry["size"]), _text(entry["sha256"])
+    if size < 0 or not SHA256.fullmatch(sha256):
+        raise ValueError("no blob of ours")
     return InstalledFile(
-        path=_text(entry["path"]),
-        sha256=_text(entry["sha256"]),
-        size=int(entry["size"]),
+        path="/".join(file_parts(_text(entry["path"]))),
+        sha256=sha256,
+        size=size,
         trust=_text(entry["trust"]),
         source_digest=None if digest is None else _text(digest),
     )

@@ -11,6 +11,7 @@ from downloader.library.errors import AlreadyInstalled
 from downloader.library.store import REVISION_DESCRIPTOR, Building, How, Store, durability
 from downloader.library.store.failures import told
 from downloader.library.store.folders import Folder
+from downloader.library.store.layout import file_parts
 from downloader.library.watch import Control
 from registry.descriptors import InstalledFile
 
@@ -103,7 +104,7 @@ def remove_folder(store: Store, folder: PurePosixPath, named: Collection[str]) -
 
 
 def _drop(store: Store, folder: PurePosixPath, path: str) -> None:
-    *parents, name = path.split("/")
+    *parents, name = file_parts(path)
     try:
         with store.layout.below(*folder.parts, *parents, create=False) as place:
             place.forget(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
 
@@ -63,6 +64,10 @@ def test_after_the_look_the_download_is_started_in_ones_own_name(
     assert answer["Location"] == f"/admin/jobs/job/{job.pk}/change/"
     assert job.params == {"ref": checkpoint, "name": "forge", "enable": False, "force": False}
     assert job.owner == User.objects.get(username="downloader")
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id) == (job.owner, str(job.pk))
+    assert entry.change_message.startswith("download started: ")
+    assert checkpoint in entry.change_message
 
 
 def test_of_a_pasted_address_no_secret_is_kept_or_shown(

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from registry.kinds import KINDS
 
-MOST_FILES = 20_000
+MOST_FILES = 10_000  # more do not fit into the largest body
 REVISION_LENGTH = 512
 ENTRY_TYPES = ("file", "dir")
 

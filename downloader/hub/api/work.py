@@ -119,6 +119,10 @@ def _check(repo: Repo, wanted: Mapping[str, Any]) -> None:
         installing.planned(resolved, tools, **named)
 
 
+class HubJobSummarySerializer(download_serializers.DownloadSummarySerializer):
+    """A download in the hub's list, whose page has another name for it."""
+
+
 class HubJobsView(downloads.DownloadsList):
     query_serializer_class = {"GET": download_serializers.DownloadQuerySerializer}
     list_key = "jobs"
@@ -127,7 +131,7 @@ class HubJobsView(downloads.DownloadsList):
         operation_id="hub_jobs_list",
         summary="List the hub's jobs",
         description="The same records as `/v1/downloads`.",
-        responses={200: download_serializers.DownloadSummarySerializer(many=True)},
+        responses={200: HubJobSummarySerializer(many=True)},
         examples=[download_examples.SUMMARY],
         tags=["hub"],
     )

@@ -62,7 +62,7 @@ def _why(repos: list[Repo]) -> str:
 
 
 def _pull_repository(request: Request, repo_id: str, revision: str) -> None:
-    if waited_for(request, "sync", f"{repo_id}@{revision}") is not None:
+    if waited_for(request, "sync", f"{repo_id}@{revision}", repo_id) is not None:
         return
     try:
         job = pulling.repository(repo_id, revision, cast(Any, request.user))
@@ -71,10 +71,11 @@ def _pull_repository(request: Request, repo_id: str, revision: str) -> None:
     raise Waiting(job.pk)
 
 
-def waited_for(request: Request, type_name: str, what: str) -> Job | None:
-    """The job of this type that the client has waited for; 503 when that was not long enough."""
+def waited_for(request: Request, type_name: str, what: str, repo_id: str) -> Job | None:
+    """The job of this type that the client has waited for; 503 when that was not long enough. The
+    header can be anybody's: a job that is not about this repository is none."""
     job = pulling.job(request.headers.get(PULLED, ""))
-    if job is None or job.type != type_name:
+    if job is None or job.type != type_name or not pulling.is_about(job, repo_id):
         return None
     if job.status in pulling.OPEN:
         raise refusals.still_coming(what)
@@ -82,4 +83,7 @@ def waited_for(request: Request, type_name: str, what: str) -> Job | None:
 
 
 def may_pull(request: Request) -> bool:
+    """Not by the session of a browser: any page can make one follow a link to here."""
+    if request.auth is None:
+        return False
     return pulling.may(request.user, door.key_scopes(request))

@@ -57,6 +57,13 @@ class MirrorView(APIView):
     parser_classes = [JSONParser, FormParser]
     content_negotiation_class = FirstRenderer
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A NUL names nothing, and not every database can be asked for it."""
+        super().initial(request, *args, **kwargs)
+        values = (value for _, values in request.query_params.lists() for value in values)
+        if any("\0" in text for text in (request.path, *values)):
+            raise refusals.unreadable()
+
     def handle_exception(self, exc: Exception) -> Any:
         refused = exc if isinstance(exc, Refused) else _translated(exc)
         if refused is None:

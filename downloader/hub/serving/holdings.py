@@ -63,9 +63,13 @@ def tracked(repo_id: str) -> list[Repo]:
 
 
 def names(repos: Sequence[Repo]) -> set[str]:
-    """All that can stand for a commit of them: revisions, and the commits."""
+    """All that can stand for a commit of them: revisions, and the commits. One that nobody has
+    seen upstream could be anything, such as a branch and the folders below it: it counts only as
+    long as it begins with no revision that is known."""
     commits = Snapshot.objects.filter(repo__in=repos).values_list("commit", flat=True)
-    return {*(repo.revision for repo in repos), *commits}
+    seen = {*(repo.revision for repo in repos if repo.snapshot_id), *commits}
+    unseen = {repo.revision for repo in repos} - seen
+    return seen | {one for one in unseen if not any(one.startswith(f"{name}/") for name in seen)}
 
 
 def shelf(repos: Sequence[Repo], revision: str) -> Shelf | None:

@@ -53,6 +53,11 @@ def job(job_id: str) -> Job | None:
         return None
 
 
+def is_about(job: Job, repo_id: str) -> bool:
+    author, _, name = repo_id.rpartition("/")
+    return Repo.objects.filter(pk=job.params.get("repo_id"), author=author, name=name).exists()
+
+
 def _one(type_name: str, repo: Repo, params: Mapping[str, Any], owner: AbstractBaseUser) -> Job:
     with transaction.atomic():
         Repo.objects.select_for_update().get(pk=repo.pk)  # two clients at one moment: one job

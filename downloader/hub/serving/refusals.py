@@ -39,6 +39,11 @@ def no_entry(path: str, commit: str, why: str) -> Refused:
     return Refused(404, told, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit})
 
 
+def unreadable() -> Refused:
+    told = "Nothing has a name with a NUL in it."
+    return Refused(404, told, "EntryNotFound", "Entry not found")
+
+
 def unfit(path: str) -> Refused:
     """The store has lost or changed the bytes."""
     return Refused(

@@ -145,7 +145,7 @@ def _resolve(request: Request, on: Shelf, path: str) -> HttpResponse:
         return delivery.answer(held, on.commit, request.headers, head=head)
     if head:
         return delivery.describe(held, on.commit)
-    if (job := asking.waited_for(request, "mirror", path)) is not None:
+    if (job := asking.waited_for(request, "mirror", path, on.repo.full_name)) is not None:
         raise refusals.upstream(f"{path} was not fetched. {job.error_message}")
     try:
         raise asking.Waiting(pulling.file(on, path, cast(Any, request.user)).pk)

@@ -44,7 +44,7 @@ def parse(data: bytes) -> Manifest:
         check_together(file.shown_as for file in repo.here)
     for model in manifest.models:
         check_together(safe_path(file.path) for file in model.files)
-    _agree(manifest, told)
+    _reading(lambda: _agree(manifest, told))
     return manifest
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from downloader.hub import registering
 from downloader.hub.models import Repo
+from jobs import submission
+from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import FILES, NAME, WEIGHTS, mirror, sync
 from tests.hubs import Hub
 
@@ -132,3 +134,17 @@ def test_a_vanished_repository_is_alarmed_about_and_its_files_stay(
     assert repo.gone_at is not None
     assert repo.status == "error"
     assert (models_root / "forge/sketch/main/config.json").exists()
+
+
+def test_a_job_for_a_repository_that_was_forgotten_says_so(db: None, models_root: Path) -> None:
+    repo_id = "c2b1e1c4-0000-4000-8000-000000000000"
+    submission.submit("mirror", {"repo_id": repo_id, "fresh": True}, None)
+    job = run_next()
+    assert (job.status, job.error_code) == ("failed", "invalid_input")
+    assert repo_id in job.error_message
+
+
+def test_a_sync_of_what_can_be_no_revision_is_wrong_input(synced: Repo) -> None:
+    job = sync(synced, revision="../..")
+    assert (job.status, job.error_code) == ("failed", "invalid_input")
+    assert "branch" in job.error_message

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from downloader.library import layouts
-from downloader.library.errors import NotFound, Refused
+from downloader.library.errors import NotFound, Refused, StoreFailed
 from downloader.library.layouts import Candidate, Standing, Stray
+from downloader.library.store.folders import Folder
 
 pytestmark = pytest.mark.pure
 
@@ -146,3 +148,35 @@ def test_a_link_is_no_folder_to_scan(tmp_path: Path) -> None:
     (tmp_path / "acme").symlink_to(tmp_path.parent)
     with pytest.raises(Refused):
         found(tmp_path, "acme")
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, name: str, code: int) -> None:
+    """Folders of this name cannot be opened."""
+    opened = Folder._open_folder
+
+    def refuse(self: Folder, asked: str) -> int:
+        if asked == name:
+            raise OSError(code, os.strerror(code), asked)
+        return opened(self, asked)
+
+    monkeypatch.setattr(Folder, "_open_folder", refuse)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOENT, errno.ELOOP])
+def test_a_folder_that_cannot_be_opened_leaves_the_rest_to_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    put(tmp_path, "lost+found/1", "acme/xl/config.json", "acme/xl/a.bin", "acme/xl/lost+found/2")
+    closed(monkeypatch, "lost+found", code)
+    assert models(tmp_path) == [("acme", "xl", "main", ["a.bin", "config.json"])]
+    why = f"cannot be looked at: {os.strerror(code)}"
+    assert Stray("lost+found", why) in found(tmp_path)
+    model = next(one for one in found(tmp_path) if isinstance(one, Candidate))
+    assert model.left == {"lost+found": why}
+
+
+def test_a_disk_that_fails_ends_the_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "acme/xl/config.json", "other/1")
+    closed(monkeypatch, "other", errno.EIO)
+    with pytest.raises(StoreFailed):
+        found(tmp_path)

@@ -300,6 +300,24 @@ def test_methods_that_write_are_refused(mirrored: Repo, reader: Ask) -> None:
     assert reader(f"{RESOLVE}/config.json", "put").status_code == 405
 
 
+@pytest.mark.parametrize(
+    "path", [f"{RESOLVE}/%00", f"{NAME}/resolve/%00/x", f"{API}?revision=%00", f"{API}/tree/%00"]
+)
+def test_nul_in_an_address_is_answered_before_a_database_is_asked(
+    mirrored: Repo, reader: Ask, path: str
+) -> None:
+    answer = reader(path)
+    assert answer.status_code == 404
+    assert "NUL" in answer.json()["error"]
+
+
+def test_revision_that_nobody_has_seen_hides_no_folder_of_one_that_is_known(
+    mirrored: Repo, reader: Ask
+) -> None:
+    registering.register(NAME, "main/unet")
+    assert reader(f"{RESOLVE}/{MODEL}").status_code == 200
+
+
 def test_list_of_a_repository_takes_few_queries(
     mirrored: Repo, reader: Ask, django_assert_max_num_queries: Any
 ) -> None:

@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
+from downloader.hub import registering
 from downloader.hub.models import Repo
 from dreamforge_site.accounts.models import User
+from jobs import submission
 from jobs.models import Job
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import NAME, WEIGHTS
@@ -121,3 +124,26 @@ def test_nothing_is_fetched_as_long_as_nobody_switched_it_on(
     assert fetcher(f"{RESOLVE}/{MODEL}").status_code == 404
     assert fetcher("api/models/forge/none").status_code == 404
     assert not Job.objects.filter(status="queued").exists()
+
+
+def test_header_of_another_repositorys_job_counts_for_nothing(
+    hub: Hub, synced: Repo, fetcher: Ask
+) -> None:
+    other, _ = registering.register("forge/secret")
+    submission.submit("mirror", {"repo_id": str(other.pk)}, None)
+    failed = run_next()
+    assert failed.error_message
+    answer = fetcher(f"{RESOLVE}/{MODEL}", X_Forge_Pulled=str(failed.pk))
+    assert awaited(answer) != str(failed.pk)
+
+
+def test_session_of_a_browser_fetches_nothing(
+    synced: Repo, operator: User, settings: Settings
+) -> None:
+    settings.HUB_PULL_THROUGH = True
+    browser = Client()
+    browser.force_login(operator)
+    assert browser.get(f"/hf/{RESOLVE}/{MODEL}").status_code == 404
+    assert browser.get(f"/hf/forge/none/resolve/main/{MODEL}").status_code == 404
+    assert not Job.objects.filter(type="mirror").exists()
+    assert Repo.objects.count() == 1
