@@ -22,11 +22,14 @@ async def serve(ticket: Ticket, answer: Answer, exchange: Exchange) -> None:
         await _until_over(watcher, float(ticket["seconds"]))
     if watcher.stopped and not exchange.closing:
         return  # nobody is left to answer
+    mark = ticket["header"].encode("ascii")
     marks = [
-        (ticket["header"].encode("ascii"), ticket["job_id"].encode("ascii")),
+        (mark, ticket["job_id"].encode("ascii")),
         (REQUEST_ID, dict(answer.headers).get(REQUEST_ID, b"")),
     ]
-    sent = [(n, v) for n, v in exchange.scope["headers"] if n not in REPLACED_HEADERS]
+    # Two marks would be read as none, and the next job would be waited for, and so on.
+    replaced = (*REPLACED_HEADERS, mark)
+    sent = [(n, v) for n, v in exchange.scope["headers"] if n not in replaced]
     again = {**exchange.scope, "headers": [*sent, *marks]}
     shown = await exchange.bridge.ask(again, b"", admitted=True)
     next_one = handoffs.find(shown)
