@@ -33,6 +33,7 @@ class Kind:
     stages: Mapping[str, float] = field(default_factory=lambda: {"run": 1.0})
     permission: str = ""  # a Django permission; empty: any signed-in caller
     staff_only: bool = False
+    scope: str = "jobs"  # what an API key needs to start one
     max_attempts: int | None = None  # None: settings.JOB_MAX_ATTEMPTS
     timeout_s: int | None = None  # None: settings.JOB_TIMEOUT_S
     item_count: Callable[[Params], int] = lambda _params: 1

@@ -73,7 +73,7 @@ def _state(queue: Queue | None) -> str:
 
 @admin.register(Worker)
 class WorkerAdmin(ShownAdmin):
-    list_display = ("id", "queue", "state", "slots", "devices", "version", "started_at", "seen_at")
+    list_display = ("id", "queue", "state", "slots", "cards", "version", "started", "seen")
     fields = (*list_display, "warm_models")
     ordering = ("queue", "id")
     sortable_by = ()
@@ -83,3 +83,15 @@ class WorkerAdmin(ShownAdmin):
         if timezone.now() - worker.seen_at > queueing.WORKER_SILENT_AFTER:
             return "silent"
         return "stopping" if worker.stopping else "alive"
+
+    @admin.display(description="Devices")
+    def cards(self, worker: Worker) -> str:
+        return ", ".join(map(str, worker.devices)) if worker.queue == "gpu" else "-"
+
+    @admin.display(description="Started")
+    def started(self, worker: Worker) -> str:
+        return f"{worker.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="Seen")
+    def seen(self, worker: Worker) -> str:
+        return f"{worker.seen_at:%Y-%m-%d %H:%M:%S}"

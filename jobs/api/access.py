@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.errors import NotAllowed
+from jobs.kinds import Kind
 from jobs.models import Job, JobQuerySet
 
 
@@ -46,6 +47,15 @@ def caller(request: Request) -> AbstractBaseUser:
 
 def visible(request: Request) -> JobQuerySet:
     return Job.objects.visible_to(request.user)
+
+
+def require_scope(request: Request, kind: Kind) -> None:
+    """The door of all jobs is no way around the scope that a kind has at its own."""
+    scopes = getattr(request.auth, "scopes", None)  # None: the caller has no API key
+    if scopes is not None and kind.scope not in scopes:
+        raise NotAllowed(
+            f"For jobs of type {kind.name!r} an API key needs the scope `{kind.scope}`, too."
+        )
 
 
 def require_staff(request: Request) -> None:

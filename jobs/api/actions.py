@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from jobs import dead_letters, idempotency, kinds, submission
 from jobs.api import documentation, examples, serializers
-from jobs.api.access import JobView, caller, visible
+from jobs.api.access import JobView, caller, require_scope, visible
 from jobs.api.answers import accepted, respond
 from jobs.dead_letters import Outcome
 from jobs.idempotency import Reply
@@ -68,6 +68,7 @@ class JobRequeueView(JobView):
         edits = wanted.validated_data["params"]
         # Running it again is starting it, also where it stays another's.
         submission.check_permission(kinds.get(job.type), caller(request))
+        require_scope(request, kinds.get(job.type))
         reply = idempotency.once(
             caller=str(request.user.pk),
             scope=f"jobs.requeue:{job.pk}",

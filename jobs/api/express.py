@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.exceptions import ValidationError
 from structlog.contextvars import bound_contextvars
 
-from jobs import idempotency, submission
+from jobs import idempotency, kinds, submission
 from jobs.api import serializers
 from jobs.api.answers import KEPT_IN, accepted
 from jobs.errors import JobError
@@ -23,6 +23,8 @@ from jobs.idempotency import Reply
 from jobs.models import IdempotencyKey
 from jobs.submission import Draft
 from jobs.webhooks import hooks
+
+SCOPE = "jobs"  # all that is known of a key here: that it has this one
 
 
 class Post(Protocol):
@@ -58,7 +60,7 @@ def _made(post: Post) -> _Made | None:
     try:
         key = idempotency.checked(post.idempotency_key)
         wanted = serializers.JobCreateSerializer.shared().run_validation(post.body)
-        if key is None:
+        if key is None or kinds.get(wanted["type"]).scope != SCOPE:
             return None
         named = wanted["webhook"]
         with bound_contextvars(request_id=post.request_id):

@@ -11,9 +11,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import idempotency, submission
+from jobs import idempotency, kinds, submission
 from jobs.api import documentation, examples, queries, serializers
-from jobs.api.access import JobView, caller, visible
+from jobs.api.access import JobView, caller, require_scope, visible
 from jobs.api.answers import KEPT_IN, accepted, held_back, respond, shown
 from jobs.idempotency import Keep, Reply
 from jobs.models import Job, JobQuerySet
@@ -64,6 +64,7 @@ class JobsView(GenericAPIView[Job]):
     def post(self, request: Request) -> Response:
         key = idempotency.checked(request.headers.get(idempotency.HEADER))
         wanted = serializers.JobCreateSerializer.shared().run_validation(request.data)
+        require_scope(request, kinds.get(wanted["type"]))
         reply = idempotency.once_along(
             caller=str(request.user.pk),
             scope=KEPT_IN,

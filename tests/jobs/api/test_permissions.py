@@ -125,6 +125,20 @@ def test_a_key_for_jobs_does_not_touch_queues(keeper: User) -> None:
     assert_envelope(answer, 403, "forbidden")
 
 
+def test_a_key_for_jobs_is_no_way_around_the_scope_of_a_kind(
+    db: None, django_user_model: Any
+) -> None:
+    keeper = django_user_model.objects.create_superuser("mighty")
+    narrow, wide = client_of(keeper, "jobs"), client_of(keeper, "jobs", "models")
+    body = {"type": "scan", "path": "acme"}
+    assert_envelope(narrow.post("/v1/jobs", body), 403, "forbidden")
+    assert not Job.objects.exists()
+    job_id = wide.post("/v1/jobs", body).json()["job"]["id"]
+    assert wide.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert_envelope(narrow.post(f"/v1/jobs/{job_id}/requeue", {}), 403, "forbidden")
+    assert Job.objects.count() == 1
+
+
 def test_any_signed_in_user_creates_jobs_of_an_open_type(mira: User) -> None:
     answer = client_of(mira, "jobs").post("/v1/jobs", {"type": "selftest"})
     assert answer.status_code == 202
