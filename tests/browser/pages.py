@@ -42,5 +42,8 @@ PAGES = (
     Shown("admin-download", f"/admin/downloader/download/{id_of('job fetching')}/change/"),
     Shown("admin-download-start", "/admin/downloader/download/start/"),
     Shown("admin-webhooks", "/admin/jobs/webhookendpoint/"),
+    Shown("admin-settings", "/admin/settings/"),
+    Shown("admin-repos", "/admin/downloader/repo/"),
+    Shown("admin-explore", "/admin/downloader/repo/explore/"),
     Shown("admin-keys", "/admin/accounts/apikey/"),
 )

@@ -16,6 +16,7 @@ from tests.jobs.generation.forge import Forge
 from tests.live import ADMIN, Templates, child_environment, manage
 
 REPO = "forge/tiny-xl"
+SLOW_REPO = "forge/slow-xl"  # many seconds, whatever the network
 MEMBER = ("mira", "a password of the portal")  # may draw, and download nothing
 PHONE = {"width": 390, "height": 844}
 FILES = {
@@ -31,6 +32,8 @@ def world(templates: Templates, data_dir: Path) -> Iterator[Forge]:
     """The service, with one model to draw with and a member who is no staff."""
     with hubs.running() as hub:
         hub.huggingface.add(REPO, FILES, card={"license": "openrail++"})
+        hub.huggingface.add(SLOW_REPO, {"large.safetensors": hubs.Generated(24 << 20)})
+        hub.faults.add(hubs.faults.RateCap(2 << 20), path="*large.safetensors")
         variables = {
             **templates.copy("sqlite", data_dir),
             "DF_RUNNER": "fake",

@@ -293,6 +293,22 @@ def test_from_an_address_to_files_on_the_disk(staff: Page) -> None:
     expect(staff.locator("#found li").first).to_contain_text("Done")
 
 
+def test_a_download_is_paused_and_goes_on(staff: Page) -> None:
+    staff.goto(f"/app/add?url={portal.SLOW_REPO}")
+    staff.get_by_label("large.safetensors").check()
+    staff.get_by_role("button", name="Download", exact=True).click()
+    expect(staff.locator("#status")).to_contain_text("/s", timeout=60_000)
+    first = staff.url
+    staff.get_by_role("button", name="Pause").click()
+    expect(staff.locator("#state")).to_have_text("Stopped", timeout=30_000)
+    expect(staff.locator("#status")).to_contain_text("what was fetched is kept")
+    staff.get_by_role("button", name="Resume").click()
+    expect(staff).not_to_have_url(first)
+    expect(staff.locator("#state")).to_have_text("Running", timeout=60_000)
+    staff.get_by_role("button", name="Pause").click()
+    expect(staff.locator("#state")).to_have_text("Stopped", timeout=30_000)
+
+
 def test_a_repository_of_ten_thousand_files_is_chosen_from(staff: Page) -> None:
     """The hub's pages are given here: the page is what is looked at."""
     entries = [
@@ -379,6 +395,8 @@ def test_a_hostile_prompt_is_only_text(pocket: Page) -> None:
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
+    inside = "one => one.scrollWidth <= one.clientWidth"
+    assert pocket.get_by_role("dialog").evaluate(inside)
     assert pocket.title() == "Images · Dream Forge"
 
 
