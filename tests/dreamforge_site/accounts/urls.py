@@ -1,12 +1,13 @@
-"""The account calls, the admin, and a view for each way a scope can be declared."""
+"""The site's own addresses, and a view for each way a scope can be declared."""
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from dreamforge_site import urls as site
 
 
 class Probe(APIView):
@@ -26,9 +27,8 @@ class UnknownScopeProbe(Probe):
 
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("v1/auth/", include("dreamforge_site.accounts.api.urls")),
     path("v1/probe", Probe.as_view()),
     path("v1/probe/jobs", JobsProbe.as_view()),
     path("v1/probe/unknown", UnknownScopeProbe.as_view()),
+    *site.urlpatterns,
 ]

@@ -348,6 +348,14 @@ def test_one_wrong_request_in_a_round_costs_the_others_nothing(fast: Express, mi
     assert [_job(answer)["type"] for answer in (first, last)] == ["selftest"] * 2
 
 
+def test_a_kind_that_needs_another_scope_is_left_to_the_view(fast: Express) -> None:
+    mighty = User.objects.create_superuser("mighty")
+    caller = Caller(mighty, keys.make(mighty, "test", ["read", "jobs"]))
+    body = json.dumps({"type": "scan", "path": "acme"}).encode()
+    assert by_express(fast, request(caller.headers()), body) is None
+    assert not Job.objects.exists()
+
+
 def test_a_taken_key_in_a_round_stores_nothing_of_it(fast: Express, mira: Caller) -> None:
     body = json.dumps(BODY).encode()
     at_once(fast, [request(mira.headers("taken"))], [body])

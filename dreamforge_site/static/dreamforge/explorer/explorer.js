@@ -217,7 +217,7 @@ part("all")?.addEventListener("click", () => {
 part("by-pattern")?.addEventListener("submit", (event) => {
   event.preventDefault();
   const found = files.chooseByPattern(part("pattern").value.trim());
-  say(found ? `${found} files fit.` : "No file fits this pattern.", !found);
+  say(found ? `${found} ${found === 1 ? "file fits" : "files fit"}.` : "No file fits this pattern.", !found);
   tree.draw();
   drawTotals();
 });
