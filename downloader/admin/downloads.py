@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from downloader import auditing, configured, failures
-from downloader.admin import models
+from downloader.admin import models, quarantine
 from downloader.admin.forms import DownloadForm
 from downloader.configured import Wanted
 from downloader.kinds import DOWNLOAD
@@ -85,7 +85,12 @@ class DownloadAdmin(ShownAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.start_view)
         start = path("start/", view, name="downloader_download_start")
-        return [start, *models.urls(self.admin_site), *super().get_urls()]
+        return [
+            start,
+            *models.urls(self.admin_site),
+            *quarantine.urls(self.admin_site),
+            *super().get_urls(),
+        ]
 
     def change_view(
         self,

@@ -74,4 +74,4 @@ def agrees(sha256: str, digest: str | None, store: Store, control: Control) -> b
         computed = store.hash_blob(sha256, (algorithm,), control)
     except (NotFound, ValueError):
         return False
-    return True
+    return judge(wanted, computed) is Trust.VERIFIED
