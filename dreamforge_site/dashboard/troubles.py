@@ -162,7 +162,7 @@ RULES = (
         lambda: figures.disk().quarantined or 0,
         "1 file is in quarantine",
         "{n} files are in quarantine",
-        "Release or discard them: manage.py model_quarantine.",
+        "Look at what came, and decide about it.",
         "downloader_quarantine",
     ),
     Rule(
