@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 from downloader import failures
-from downloader.hub.errors import HubError
+from downloader.hub.errors import HubError, UnknownFile, UnknownRepo
 from downloader.library.errors import Canceled, DownloadError
 from downloader.library.watch import Control, FileProgress, FileState, Observer
 from jobs.command_line import INTERRUPTED, JobCommand, plain
@@ -52,7 +52,8 @@ class ModelCommand(JobCommand):
         except RegistryError as error:
             raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
         except HubError as error:
-            code = failures.NOT_FOUND if error.code == "not_found" else failures.FAILED
+            missing = isinstance(error, UnknownRepo | UnknownFile)
+            code = failures.NOT_FOUND if missing else failures.FAILED
             raise CommandError(plain(error.message), returncode=code) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -76,8 +78,9 @@ def _release(request: HttpRequest, id_: str, reason: str) -> None:
 
 def _note(request: HttpRequest, what: str) -> None:
     """A file is no row: the entry stands among those about downloads."""
+    user: Any = request.user
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user=user,
         content_type=ContentType.objects.get_for_model(Download),
         object_repr="Quarantine",
         action_flag=CHANGE,

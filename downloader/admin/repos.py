@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import action, display
 
 from downloader.admin.downloads import ADD
-from downloader.hub import removal, updating
+from downloader.hub import forgetting, removal, updating
 from downloader.hub.errors import HubError
 from downloader.hub.models import Repo, RepoFile, Snapshot
 from downloader.library.errors import DownloadError
@@ -192,10 +192,12 @@ class RepoAdmin(ShownAdmin):
         repo = self._found(repo_id)
         forget = "forget" in request.POST
         try:
+            if request.method == "POST":
+                forgetting.refuse_at_work(repo)
             planned = removal.remove(
                 repo, dry_run=request.method != "POST", forget=forget, by=request.user
             )
-        except DownloadError as error:
+        except (DownloadError, HubError) as error:
             messages.error(request, error.message)
             return HttpResponseRedirect(reverse("admin:downloader_repo_change", args=[repo.pk]))
         if request.method == "POST":

@@ -13,6 +13,7 @@ import structlog
 from downloader import configured
 from downloader.hub import bundle_keys, registering
 from downloader.hub.errors import HubError
+from downloader.hub.matching import LOCAL
 from downloader.hub.models import Repo, Snapshot
 from downloader.library import install
 from downloader.library.bundles import writing
@@ -46,6 +47,7 @@ def chosen(texts: Iterable[str]) -> Choice:
             models[model.pk] = model
         else:
             repo = registering.named(text)
+            _refuse_unnamed(repo)
             repos[repo.pk] = repo
     return Choice(tuple(repos.values()), tuple(models.values()))
 
@@ -60,6 +62,15 @@ def _model(text: str) -> Model | None:
         raise
 
 
+def _refuse_unnamed(repo: Repo) -> None:
+    """A bundle names things as their source does."""
+    if repo.source == LOCAL:
+        raise HubError(
+            f"{repo} was found on this disk and no source knows it: another machine could not "
+            "name it. Install it as a model and export that."
+        )
+
+
 def _is_repo(text: str) -> bool:
     try:
         return Repo.objects.filter(pk=uuid.UUID(text)).exists()
@@ -68,8 +79,9 @@ def _is_repo(text: str) -> bool:
 
 
 def everything() -> Choice:
-    """All models that are installed, and all repositories of which a file is here."""
-    repos = Repo.objects.filter(snapshot__done_count__gt=0).select_related("snapshot")
+    """All models that are installed, and all repositories of a source of which a file is here."""
+    repos = Repo.objects.filter(snapshot__done_count__gt=0).exclude(source=LOCAL)
+    repos = repos.select_related("snapshot")
     models = Model.objects.filter(installed=True).order_by("kind", "name", "version")
     return Choice(tuple(repos.order_by("author", "name", "revision")), tuple(models))
 

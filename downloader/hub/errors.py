@@ -20,6 +20,10 @@ class UnknownRepo(HubError):
     code = "not_found"
 
 
+class UnknownFile(HubError):
+    """No file of the commit has this name or fits this pattern."""
+
+
 class InvalidState(HubError):
     code = "invalid_state"
 

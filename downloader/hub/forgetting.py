@@ -7,12 +7,11 @@ from typing import Any
 
 from django.contrib.admin.models import CHANGE, DELETION
 from django.db import transaction
-from django.db.models import Q
 
 from downloader import auditing, kinds
 from downloader.hub import removal
 from downloader.hub.errors import InvalidState
-from downloader.hub.models import Repo
+from downloader.hub.models import Repo, RepoFile
 from jobs.models import Job
 from jobs.states import State
 
@@ -39,13 +38,20 @@ def forget(repo: Repo, *, files: bool = False, dry_run: bool = False, by: Any = 
 
 
 def refuse_at_work(repo: Repo) -> None:
-    about = Q(params__repo_id=str(repo.pk))
-    working = Job.objects.filter(about, type__in=kinds.TYPES, status=State.RUNNING).first()
+    running = Job.objects.filter(type__in=kinds.TYPES, status=State.RUNNING)
+    working = next((job for job in running if _is_about(job, repo)), None)
     if working is not None:
         raise InvalidState(
             f"The job {working.pk} works on {repo}; wait for its end, or cancel it.",
             details={"job_id": str(working.pk)},
         )
+
+
+def _is_about(job: Job, repo: Repo) -> bool:
+    if job.params.get("artifact_ids"):
+        files = RepoFile.objects.filter(snapshot__repo=repo)
+        return files.filter(pk__in=job.params["artifact_ids"]).exists()
+    return bool(job.params.get("repo_id") == str(repo.pk))
 
 
 def set_auto_sync(repo: Repo, auto_sync: bool, *, by: Any = None) -> None:

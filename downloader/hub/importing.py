@@ -48,10 +48,15 @@ class Imported:
         }
 
 
-def look(path: Path, control: Control) -> tuple[Manifest, str]:
-    """What the bundle says, if its key is trusted."""
+def look(path: Path, control: Control, trust: str | None = None) -> Manifest:
+    """What the bundle says, if its key is trusted. `trust` is a key that is trusted from now on,
+    once it has signed this very bundle."""
+    also = frozenset({trust} if trust else ())
     with reading.opened(path, control) as bundle:
-        return bringing.manifest_of(bundle, bundle_keys.trusted())
+        manifest, key_id = bringing.manifest_of(bundle, bundle_keys.trusted() | also)
+    if key_id in also:
+        bundle_keys.trust(key_id)
+    return manifest
 
 
 def take(path: Path, control: Control, observer: Observer, *, by: Any = None) -> Imported:
@@ -105,9 +110,7 @@ def _moment(text: str) -> datetime:
 def _tracked(bundled: BundledRepo, revision: str, by: Any) -> Repo:
     """The rows of a repository, as a sync and a download would have left them."""
     repo, _ = registering.register(bundled.full_name, revision, by=by)
-    snapshot, _, _ = snapshots.take(
-        repo, _resolved(bundled), configured.policy(), by_source=False
-    )
+    snapshot, _, _ = snapshots.take(repo, _resolved(bundled), configured.policy(), by_source=False)
     # As of when its source was asked, by the machine that did.
     seen_at = min(_moment(bundled.seen_at), timezone.now())
     Repo.objects.filter(pk=repo.pk).update(synced_at=seen_at, checked_at=seen_at)

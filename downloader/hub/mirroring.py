@@ -14,7 +14,7 @@ from downloader import configured, failures
 from downloader.configured import Tools
 from downloader.execution import beside
 from downloader.hub import registering, snapshots
-from downloader.hub.errors import AlreadyDownloaded, HubError, NotSynced
+from downloader.hub.errors import AlreadyDownloaded, HubError, NotSynced, UnknownFile
 from downloader.hub.models import Repo, RepoFile, Snapshot
 from downloader.library import mirroring, plan, revisions
 from downloader.library.errors import DownloadError
@@ -94,7 +94,7 @@ def select(snapshot: Snapshot, selection: Iterable[Mapping[str, str]]) -> list[s
     for entry in entries:
         found = _named_by(entry, rows)
         if not found:
-            raise HubError(
+            raise UnknownFile(
                 f"There is no {entry['path'][:200]!r} in {snapshot.repo} at "
                 f"{snapshot.commit[:12]}.",
                 details={"fields": {"selection": [f"No file fits {entry['path'][:200]!r}."]}},

@@ -133,7 +133,7 @@ class Snapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.repo_id}@{self.commit[:12]}"
+        return f"{self.repo.full_name}@{self.commit[:12]}"
 
 
 class RepoFile(models.Model):

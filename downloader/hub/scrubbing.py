@@ -83,7 +83,7 @@ def verify(run: Run) -> dict[str, Any]:
             report = verify_repo(repo, configured.store(), voice)
             voice.progress(1.0)
         with run.step("fetch"):
-            if run.params.get("repair") and report.files:
+            if run.params.get("repair"):
                 report.repaired = _repair(run, repo)
             run.progress(0, "fetch", 1.0)
     except DownloadError as error:
@@ -110,6 +110,8 @@ def _repair(run: Run, repo: Repo) -> int:
         run.log("hub.unrepairable", f"{repo} has no source to fetch from.", level="warning")
         return 0
     wanted = persist(lambda: list(_failed(repo)))
+    if not wanted:
+        return 0
     with configured.tools() as tools:
         try:
             done = mirroring.bring(run, wanted, tools, moves=False)

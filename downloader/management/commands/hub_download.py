@@ -7,6 +7,8 @@ from typing import Any
 
 from downloader.command_line import human
 from downloader.hub import choosing
+from downloader.hub.errors import AlreadyDownloaded
+from downloader.hub.models import Repo
 from downloader.hub.terminal import HubCommand
 
 
@@ -30,12 +32,22 @@ class Command(HubCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         repo = choosing.named(options["repo"], options["revision"])
         entries = [{"path": path} for path in options["paths"]]
-        params = choosing.of(repo, entries, force=options["force"])
+        try:
+            params = choosing.of(repo, entries, force=options["force"])
+        except AlreadyDownloaded:
+            return self._is_here(repo, as_json=options["json"])
         job = self.do("mirror", params)
         if options["json"]:
             self.print_json({"repo": str(repo), "job_id": job.pk, **job.summary})
-            return
+            return None
         for folder in job.summary["folders"]:
             self.stdout.write(folder)
         received = human(job.summary["bytes_received"])
         self.say(f"{job.summary['files']} files of {repo} are here ({received} fetched).")
+        return None
+
+    def _is_here(self, repo: Repo, *, as_json: bool) -> None:
+        """A second run is no mistake."""
+        if as_json:
+            self.print_json({"repo": str(repo), "job_id": None, "bytes_received": 0})
+        self.say(f"All of these files of {repo} are here already.")

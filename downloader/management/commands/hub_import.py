@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from downloader.command_line import Display, ModelCommand, human, interruptible
-from downloader.hub import bundle_keys, importing
+from downloader.hub import importing
 from downloader.hub.importing import Imported
 from downloader.library.watch import Control
 
@@ -26,11 +26,10 @@ class Command(ModelCommand):
         parser.add_argument("--json", action="store_true", help="the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["trust"]:
-            bundle_keys.trust(options["trust"].strip().lower())
+        trust = (options["trust"] or "").strip().lower() or None
         control = Control()
         with interruptible(control):
-            manifest, _ = importing.look(options["bundle"], control)
+            manifest = importing.look(options["bundle"], control, trust)
             with Display(manifest.carried, quiet=options["json"]) as display:
                 imported = importing.take(options["bundle"], control, display)
         self._tell(imported, as_json=options["json"])

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from downloader.hub import registering
 from downloader.hub.models import Repo, RepoFile, Snapshot
+from jobs import lifecycle, submission
 from jobs.models import Job
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import mirror, sync
@@ -144,3 +145,15 @@ def cost(browser: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         text(browser.get(address))
     return len(queries)
+
+
+def test_a_repository_is_not_removed_under_a_job_that_works_on_its_files(
+    boss: Client, synced: Repo
+) -> None:
+    assert synced.snapshot
+    file = synced.snapshot.files.get(path="unet/model.safetensors")
+    job = submission.submit("mirror", {"artifact_ids": [str(file.pk)]}, None)
+    assert lifecycle.start(job.pk, "a worker") is not None
+    answer = boss.post(f"{LIST}{synced.pk}/remove/", {"forget": "1"}, follow=True)
+    assert f"The job {job.pk} works on {synced}" in text(answer)
+    assert Repo.objects.filter(pk=synced.pk).exists()

@@ -71,7 +71,8 @@ def test_results_as_json_are_json_alone(upstream: str) -> None:
 def test_downloading_registers_and_syncs_by_itself(upstream: str, models_root: Path) -> None:
     called("hub_download", f"{NAME}@main")
     assert Repo.objects.get().is_downloaded
-    assert refused("hub_download", NAME).returncode == 1
+    out, err = called("hub_download", NAME)
+    assert (out, "here already" in err) == ("", True)
     assert called("hub_download", NAME, "--force")[0]
 
 
@@ -91,7 +92,7 @@ def test_what_goes_wrong_has_its_exit_code(hub: Hub, upstream: str) -> None:
     gated = refused("hub_download", "forge/gated", "a.safetensors")
     assert (gated.returncode, "forge/gated" in str(gated)) == (4, True)
     assert refused("hub_sync", "forge/absent").returncode in (3, 4)
-    assert refused("hub_download", NAME, "no-such-file").returncode == 1
+    assert refused("hub_download", NAME, "no-such-file").returncode == 3
     hub.unplug()
 
 

@@ -251,7 +251,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_ended(
     written = sum(blob.stat().st_blocks for blob in far.root.glob("blobs/sha256/*/*"))
     assert written
     done = len(list(far.root.glob("blobs/sha256/*/*")))
-    total = len(importing.look(bundle, Control())[0].blobs)
+    total = len(importing.look(bundle, Control()).blobs)
     assert importing.take(bundle, Control(), Observer()).copied_blobs == total - done
 
 

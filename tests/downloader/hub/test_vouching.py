@@ -62,6 +62,7 @@ def forge(models_root: Path) -> Any:
         {"file": {"size": -1}},
         {"file": {"size": 1e400}},
         {"file": {"source_digest": "git-sha1:" + "1" * 40}},
+        {"file": {"source_digest": "sha256:" + "1" * 64}},
         {"file": {"source_digest": None}},
     ],
     ids=str,
@@ -127,7 +128,7 @@ def test_a_rescan_does_not_take_a_descriptors_word_for_a_digest(
     assert synced.snapshot
     row = synced.snapshot.files.get(path="unet/config.json")
     RepoFile.objects.filter(pk=row.pk).update(status="pending", sha256="", size_bytes=len(FORGED))
-    forge("forge/other/main", repo="forge/other", file={"source_digest": row.digest})
+    forge("forge/z/main", repo="forge/z", file={"source_digest": row.digest})  # it is read last
     assert rescan(synced)["found"] == 0
     assert states(synced)["unet/config.json"][0] == "pending"
 
