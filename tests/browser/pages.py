@@ -44,6 +44,7 @@ PAGES = (
     Shown("admin-webhooks", "/admin/jobs/webhookendpoint/"),
     Shown("admin-settings", "/admin/settings/"),
     Shown("admin-repos", "/admin/downloader/repo/"),
+    Shown("admin-quarantine", "/admin/downloader/download/quarantine/"),
     Shown("admin-explore", "/admin/downloader/repo/explore/"),
     Shown("admin-keys", "/admin/accounts/apikey/"),
 )
