@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jobs.auditing import standing, told
 from jobs.models import Job
-from jobs.states import State
 
-WORKING = frozenset({State.QUEUED, State.RUNNING})
+__all__ = ["changes", "standing", "subject", "told"]
+
 LONGEST_VALUE = 60
 # What a job is about, as its parameters name it: the first that is there.
 NAMED = ("prompt", "ref", "repo_id", "source_repo_id", "path", "model_id")
@@ -22,15 +23,6 @@ def subject(job: Job) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def standing(job: Job) -> str:
-    """Its state, and what an operator can still settle about it."""
-    if job.status in WORKING and job.cancel_requested_at is not None:
-        return f"{job.status}, to be canceled"
-    if job.dead_at is None:
-        return job.status
-    return "dead letter" if job.dead_resolved_at is None else "settled dead letter"
-
-
 def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
     """The parameters that differ, with both values, each cut to what a line can hold."""
     names = [name for name in after if before.get(name) != after[name]]
@@ -41,8 +33,3 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
 def _brief(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
-
-
-def told(done: str, before: str, after: str) -> str:
-    """A line of the admin's log."""
-    return f"{done}: {before} → {after}." if before != after else f"{done}: {after} as before."

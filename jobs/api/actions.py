@@ -11,7 +11,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import dead_letters, idempotency, kinds, submission
+from jobs import auditing, dead_letters, idempotency, kinds, submission
 from jobs.api import documentation, examples, serializers
 from jobs.api.access import JobView, caller, require_scope, visible
 from jobs.api.answers import accepted, respond
@@ -36,8 +36,10 @@ class JobCancelView(JobView):
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
         job = self.find(job_id)
+        before = auditing.standing(job)
         submission.cancel(job)
         job.refresh_from_db()
+        auditing.note(job, request.user, auditing.told("canceled", before, auditing.standing(job)))
         return respond(accepted(job))
 
 
@@ -74,9 +76,18 @@ class JobRequeueView(JobView):
             scope=f"jobs.requeue:{job.pk}",
             key=idempotency.checked(request.headers.get(idempotency.HEADER)),
             body=request.data,
-            work=lambda: accepted(dead_letters.again(job, edits)),
+            work=lambda: accepted(_again(request, job, edits)),
         )
         return respond(reply)
+
+
+def _again(request: Request, job: Job, edits: dict[str, Any] | None) -> Job:
+    before = auditing.standing(job)
+    again = dead_letters.again(job, edits)
+    job.refresh_from_db()
+    done = auditing.told(f"requeued as {again.pk}", before, auditing.standing(job))
+    auditing.note(job, request.user, done)
+    return again
 
 
 class RequeueDeadView(GenericAPIView[Job]):
@@ -112,6 +123,12 @@ class RequeueDeadView(GenericAPIView[Job]):
 def _requeue_dead(request: Request, limit: int, **filters: str) -> Reply:
     letters = visible(request).dead().filter(**filters).select_related("owner")
     outcome = dead_letters.requeue(letters.order_by("dead_at", "id")[:limit])
+    for old, new in outcome.requeued:
+        auditing.note(
+            old,
+            request.user,
+            auditing.told(f"requeued as {new.pk}", "dead letter", "settled dead letter"),
+        )
     return Reply(status.HTTP_200_OK, _told(outcome))
 
 

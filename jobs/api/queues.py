@@ -11,9 +11,10 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import kinds, queueing
+from jobs import auditing, kinds, queueing
 from jobs.api import examples, serializers
 from jobs.api.access import require_staff
+from jobs.models import Queue
 
 
 class QueuesView(GenericAPIView[Any]):
@@ -49,7 +50,9 @@ class QueuePauseView(GenericAPIView[Any]):
         require_staff(request)
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        queueing.pause(_known(name), wanted.validated_data["reason"])
+        reason = wanted.validated_data["reason"]
+        queueing.pause(_known(name), reason)
+        _note(request, name, f"paused: {reason}" if reason else "paused")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -67,7 +70,12 @@ class QueueResumeView(GenericAPIView[Any]):
     def post(self, request: Request, name: str) -> Response:
         require_staff(request)
         queueing.resume(_known(name))
+        _note(request, name, "resumed")
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _note(request: Request, name: str, done: str) -> None:
+    auditing.note(Queue.objects.get(name=name), request.user, f"{done}.")
 
 
 def _known(name: str) -> str:
