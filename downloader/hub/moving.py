@@ -10,10 +10,12 @@ from typing import Any
 from downloader.hub import removal
 from downloader.hub.models import Repo
 from downloader.library import layouts, moving
-from downloader.library.errors import InvalidFile, Refused
+from downloader.library.errors import Busy, InvalidFile, Refused
 from downloader.library.moving import Moved, Plan, Told
 from downloader.library.store import Store
 from downloader.library.watch import Control
+
+LOCK = "move"
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,38 @@ def move(
     repo: Repo | None = None,
     delete_old: bool = False,
 ) -> Outcome:
-    """Run again it goes on where it ended. Nothing is deleted while a single blob is not right."""
+    """Run again it goes on where it ended. Nothing is deleted while a single blob is not right.
+    Busy while another move goes there."""
     if not root.is_absolute():
         raise Refused("Name the new root by its whole path.")
-    target = Store(root)
-    made = moving.plan(source, _folders(repo, source) if repo else None)
+    moving.check_places(source.root, root)
+    made = _planned(source, repo)
     if repo is not None and not made.folders:
         raise Refused(f"Nothing of {repo} is here to be moved.")
+    target = Store(root)
+    lease = target.lock_now(LOCK)
+    if lease is None:
+        raise Busy(f"Another move to {root} is running. Start again when it is over.")
+    try:
+        return _move(source, target, made, control, told, repo=repo, delete_old=delete_old)
+    finally:
+        target.let_go(lease)
+
+
+def _planned(source: Store, repo: Repo | None) -> Plan:
+    return moving.plan(source, _folders(repo, source) if repo else None)
+
+
+def _move(
+    source: Store,
+    target: Store,
+    made: Plan,
+    control: Control,
+    told: Told,
+    *,
+    repo: Repo | None,
+    delete_old: bool,
+) -> Outcome:
     moved = moving.copy(source, target, made, control, told)
     wrong = moving.verify(target, made, control, told) if made.sizes else []
     wrong = [sha256 for sha256 in wrong if sha256 not in moved.damaged]
@@ -64,6 +91,7 @@ def move(
     freed = 0
     if delete_old:
         _refuse_incomplete(moved)
+        _refuse_changed(made, _planned(source, repo))
         freed = _delete(source, made, repo)
     return Outcome(moved, made, freed, _left(source) if repo is None else ())
 
@@ -78,6 +106,14 @@ def _refuse_incomplete(moved: Moved) -> None:
         raise InvalidFile(
             f"{len(moved.damaged)} blobs are damaged and {len(moved.missing)} missing at the old "
             "place, so nothing is deleted there. Verify and repair them, and move again."
+        )
+
+
+def _refuse_changed(made: Plan, now: Plan) -> None:
+    if (now.sizes, now.folders) != (made.sizes, made.folders):
+        raise Busy(
+            "The old place has changed while it was copied, so nothing is deleted there. Stop what "
+            "downloads to it, and move again."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from dreamforge_site.environment.variables import (
 )
 
 DISTINCT_KEY_CHARACTERS = 10
+LOGIN = re.compile(r"//\S*@")
 # Not a setting: how a test or a tool says which file stands for `.env` (os.devnull: none).
 DOTENV = "DREAMFORGE_DOTENV"
 
@@ -137,9 +139,14 @@ def _lines(error: ValidationError, given: Mapping[str, str]) -> list[str]:
         info = Environment.model_fields[field]
         names = variable_names(field, info)
         name = next((n for n in names if n in given), names[0])
-        got = "a value" if is_secret(info) else repr(given.get(name, ""))
+        got = "a value" if is_secret(info) else repr(_nameless(given.get(name, "")))
         lines.append(f"{name}: got {got}, takes {takes(info)}")
     return list(dict.fromkeys(lines))
+
+
+def _nameless(value: str) -> str:
+    """Addresses in it without a user's name and password."""
+    return LOGIN.sub("//…@", value)
 
 
 def _field_of(location: str) -> str:

@@ -39,7 +39,9 @@ def is_http_address(text: str) -> bool:
         parts = addresses.server(text)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+    # An address is shown to people, and who may call there has a variable of its own.
+    plain = parts.username is None and not parts.query
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain
 
 
 def is_origin(text: str) -> bool:

@@ -15,7 +15,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from jobs import leftovers
+from jobs import auditing, leftovers
 from jobs.errors import InvalidState
 from jobs.models import Artifact, Job, JobQuerySet
 from jobs.states import TERMINAL
@@ -76,7 +76,7 @@ def images(of: Lookups, *, words: str = "", seed: int | None = None) -> QuerySet
     return found if seed is None else found.filter(seed=seed)
 
 
-def remove(artifact_id: uuid.UUID, visible: JobQuerySet, by: object) -> bool:
+def remove(artifact_id: uuid.UUID, visible: JobQuerySet, by: Any) -> bool:
     """Forget an image, its file with it; False when there is none to see. InvalidState while its
     job is not over: another attempt would draw it again."""
     with transaction.atomic():
@@ -87,5 +87,6 @@ def remove(artifact_id: uuid.UUID, visible: JobQuerySet, by: object) -> bool:
         if job.status not in TERMINAL:
             raise InvalidState(f"Its job is {job.status}; cancel the job or wait for its end.")
         leftovers.forget_artifacts(Artifact.objects.filter(pk=artifact.pk))
-    log.info("image_removed", artifact_id=str(artifact_id), job_id=str(job.pk), by=str(by))
+        auditing.note(job, by, f"removed the image {artifact.item_index} ({artifact_id}).")
+    log.info("image_removed", artifact_id=str(artifact_id), job_id=str(job.pk), by=str(by.pk))
     return True

@@ -68,7 +68,6 @@ ALSO_WRONG = [
     ("DF_CORS_ORIGINS", "example.org"),
     ("DF_CORS_ORIGINS", "https://example.org/"),
     ("DF_CORS_ORIGINS", "https://*.example.org"),
-    ("DF_CORS_ORIGINS", "https://me@example.org"),
     ("DF_CORS_ORIGINS", "https://example.org:port"),
     ("DF_WORKER_HTTP", "a:99999"),
     ("DF_WORKER_HTTP", "a:0"),
@@ -128,6 +127,17 @@ def test_a_wrong_value_gives_one_line_with_the_name_the_value_and_what_is_taken(
     (line,) = problems({name: value}, tmp_path)
     assert re.fullmatch(rf"{name}: got '.+', takes .+", line)
     assert repr(value) in line
+
+
+SHOWN = ("HF_ENDPOINT", "DF_CIVITAI_ENDPOINT", "DF_S3_ENDPOINT", "DF_CORS_ORIGINS")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_password_in_an_address_that_is_shown_is_refused_and_not_repeated(
+    name: str, tmp_path: Path
+) -> None:
+    (line,) = problems({name: "https://me:canary@hub.example.org"}, tmp_path)
+    assert line.startswith(f"{name}: got 'https://…@hub.example.org', takes ")
 
 
 @pytest.mark.parametrize(("name", "value"), RIGHT)

@@ -141,7 +141,7 @@ class ArtifactView(GenericAPIView[Artifact]):
         tags=["jobs"],
     )
     def delete(self, request: Request, artifact_id: uuid.UUID) -> Response:
-        if not gallery.remove(artifact_id, visible(request), request.user.pk):
+        if not gallery.remove(artifact_id, visible(request), request.user):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 

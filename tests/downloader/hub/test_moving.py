@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from downloader.hub import moving, registering
 from downloader.hub.models import Repo
 from downloader.library import moving as library
 from downloader.library.checksums import Computed
-from downloader.library.errors import Canceled, InvalidFile, NoSpace, Refused
+from downloader.library.errors import Busy, Canceled, InvalidFile, NoSpace, Refused
 from downloader.library.store import Store
 from downloader.library.watch import Control
 from tests.downloader.conftest import downloaded
@@ -160,3 +161,32 @@ def test_roots_do_not_lie_in_one_another(mirrored: Repo, models_root: Path, wher
 def test_a_root_needs_its_whole_path(mirrored: Repo) -> None:
     with pytest.raises(Refused, match="whole path"):
         move(Path("models"))
+
+
+def test_two_moves_to_one_place_do_not_mix(mirrored: Repo, to: Path) -> None:
+    other = Store(to)
+    lease = other.lock_now(moving.LOCK)
+    assert lease is not None
+    with pytest.raises(Busy, match="Another move"):
+        move(to)
+    other.let_go(lease)
+    assert move(to).moved.copied > 0
+
+
+def test_nothing_is_deleted_of_a_place_that_changed_while_it_was_copied(
+    synced: Repo, models_root: Path, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror(synced, UNET)
+    copy = library.copy
+
+    def slowly(*given: Any) -> Any:
+        mirror(synced, "vae/")  # a worker has gone on meanwhile
+        return copy(*given)
+
+    monkeypatch.setattr(moving.moving, "copy", slowly)
+    with pytest.raises(Busy, match="changed"):
+        move(to, delete_old=True)
+    assert (models_root / NAME / "main/vae/model.safetensors").exists()
+    monkeypatch.setattr(moving.moving, "copy", copy)
+    move(to, delete_old=True)
+    assert (to / NAME / "main/vae/model.safetensors").exists()
