@@ -184,15 +184,21 @@ def _build(
 ) -> None:
     """As it stands at the old place: the descriptor's own bytes, and links to the blobs."""
     data = source.read_file(folder, descriptor)
-    if data is None or target.read_file(folder, descriptor) == data:
-        return  # removed just now; or built by an attempt before
-    files = _named(data)
+    if data is None:
+        return  # removed just now
+    files = [named for named in _named(data) if target.has(named[1], named[2])]
+    if target.read_file(folder, descriptor) == data and _is_shown(target, folder, files):
+        return  # built by an attempt before
     with target.build(folder, claim) as building:
-        for path, sha256, size in files:
-            if target.has(sha256, size):
-                building.place(sha256, path)
+        for path, sha256, _ in files:
+            building.place(sha256, path)
         building.write(descriptor, data)
         building.publish(replace=True)
+
+
+def _is_shown(target: Store, folder: PurePosixPath, files: Iterable[tuple[str, str, int]]) -> bool:
+    """A descriptor that was newer than the plan is of more than that attempt had copied."""
+    return all(target.placed(folder, *named) is not None for named in files)
 
 
 def _named(data: bytes) -> list[tuple[str, str, int]]:

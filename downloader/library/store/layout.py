@@ -24,7 +24,8 @@ from downloader.library.store.folders import Folder
 MODEL_DESCRIPTOR = "model.json"
 REVISION_DESCRIPTOR = ".dreamforge.json"
 SHA256 = re.compile(r"[0-9a-f]{64}")
-OWN = frozenset({"blobs"})
+# A file system keeps what it repaired in lost+found, for root alone.
+OWN = frozenset({"blobs", "lost+found"})
 
 
 class Layout:

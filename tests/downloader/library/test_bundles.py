@@ -149,6 +149,14 @@ def test_a_path_that_leads_out_is_refused(path: str) -> None:
         parsing.parse(made.encoded())
 
 
+@pytest.mark.parametrize("blob", [{"size": []}, {"size": {}}, {"size": None}])
+def test_a_blob_of_no_size_is_refused(blob: dict[str, Any]) -> None:
+    wrong = told(manifest())
+    wrong["blobs"][0] |= blob
+    with pytest.raises(InvalidFile):
+        parsing.parse(json.dumps(wrong).encode())
+
+
 @pytest.mark.parametrize(
     ("where", "value"),
     [

@@ -73,7 +73,7 @@ def made(api: APIClient, **more: Any) -> Job:
         ("get", IMAGES, 405, "method_not_supported"),
         ("put", "/openai/v1/models", 405, "method_not_supported"),
         ("get", "/openai/v1/models/nobody", 404, "model_not_found"),
-        ("get", f"{IMAGES}/{uuid.uuid4()}", 404, "not_found"),
+        ("get", f"{IMAGES}/00000000-0000-4000-8000-000000000000", 404, "not_found"),
         ("get", "/openai/v1/models?color=red", 400, "unknown_parameter"),
     ],
 )
