@@ -183,10 +183,10 @@ def test_nothing_is_deleted_of_a_place_that_changed_while_it_was_copied(
         mirror(synced, "vae/")  # a worker has gone on meanwhile
         return copy(*given)
 
-    monkeypatch.setattr(moving.moving, "copy", slowly)
+    monkeypatch.setattr(library, "copy", slowly)
     with pytest.raises(Busy, match="changed"):
         move(to, delete_old=True)
     assert (models_root / NAME / "main/vae/model.safetensors").exists()
-    monkeypatch.setattr(moving.moving, "copy", copy)
+    monkeypatch.setattr(library, "copy", copy)
     move(to, delete_old=True)
     assert (to / NAME / "main/vae/model.safetensors").exists()
