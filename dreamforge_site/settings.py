@@ -321,6 +321,8 @@ STORAGE_LINKS = "storage" if ENVIRONMENT.storage == "s3" else "app"
 JOB_WARMTH = {"gpu": "jobs.generation.keepers.warm"}
 # What the runners last said of their devices' memory, for the admin.
 GPU_MEMORY = "dreamforge_site.dashboard.figures.gpu_memory"
+# A link to an image that a model has drawn, for its page.
+MODEL_PREVIEW = "jobs.generation.gallery.preview"
 # Who draws, by the name a request gives.
 GENERATION_PROVIDERS = ["local-sdxl-epicrealism"]
 

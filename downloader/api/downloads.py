@@ -155,7 +155,7 @@ class StreamView(OneDownload, follow.JobStreamView):
 
 
 class CancelView(OneDownload):
-    error_codes = ("invalid_state",)
+    error_codes = ("forbidden", "invalid_state")
 
     @extend_schema(
         operation_id="downloads_cancel",
@@ -169,7 +169,7 @@ class CancelView(OneDownload):
         tags=["downloads"],
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
-        job = self.find(job_id)
+        job = self.find_to_change(job_id)
         submission.cancel(job)
         job.refresh_from_db()
         return respond(accepted(job))
@@ -189,7 +189,7 @@ class RetryView(OneDownload):
         tags=["downloads"],
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
-        job = self.find(job_id)
+        job = self.find_to_change(job_id)
         # Running it again is starting it, also where it stays another's.
         submission.check_permission(job_kinds.get(job.type), caller(request))
         reply = idempotency.once(

@@ -15,6 +15,8 @@ from jobs.errors import NotAllowed
 from jobs.kinds import Kind
 from jobs.models import Job, JobQuerySet
 
+CHANGE = "jobs.change_job"
+
 
 class JobView(GenericAPIView[Job]):
     """A view of one job: somebody else's is not there, and errors name the job they are about."""
@@ -30,6 +32,13 @@ class JobView(GenericAPIView[Job]):
         if self.found is None:
             raise Http404
         return self.found
+
+    def find_to_change(self, job_id: uuid.UUID) -> Job:
+        """Seeing another's job is not yet a right to act on it."""
+        job = self.find(job_id)
+        if job.owner_id != self.request.user.pk:
+            require(self.request, CHANGE)
+        return job
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, Job.DoesNotExist):
@@ -56,6 +65,17 @@ def require_scope(request: Request, kind: Kind) -> None:
         raise NotAllowed(
             f"For jobs of type {kind.name!r} an API key needs the scope `{kind.scope}`, too."
         )
+
+
+def to_change(request: Request) -> JobQuerySet:
+    """The jobs that the caller may act on."""
+    mine = Job.objects.filter(owner_id=request.user.pk)
+    return visible(request) if request.user.has_perm(CHANGE) else mine
+
+
+def require(request: Request, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise NotAllowed(f"This needs the permission {permission}.")
 
 
 def require_staff(request: Request) -> None:

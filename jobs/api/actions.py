@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from jobs import auditing, dead_letters, idempotency, kinds, submission
 from jobs.api import documentation, examples, serializers
-from jobs.api.access import JobView, caller, require_scope, visible
+from jobs.api.access import JobView, caller, require_scope, to_change
 from jobs.api.answers import accepted, respond
 from jobs.dead_letters import Outcome
 from jobs.idempotency import Reply
@@ -21,7 +21,7 @@ from jobs.models import Job
 
 
 class JobCancelView(JobView):
-    error_codes = ("invalid_state",)
+    error_codes = ("forbidden", "invalid_state")
 
     @extend_schema(
         operation_id="jobs_cancel",
@@ -35,7 +35,7 @@ class JobCancelView(JobView):
         tags=["jobs"],
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
-        job = self.find(job_id)
+        job = self.find_to_change(job_id)
         before = auditing.standing(job)
         submission.cancel(job)
         job.refresh_from_db()
@@ -45,7 +45,7 @@ class JobCancelView(JobView):
 
 class JobRequeueView(JobView):
     serializer_class = serializers.RequeueSerializer
-    error_codes = ("invalid_state", "rate_limited", "idempotency_conflict")
+    error_codes = ("forbidden", "invalid_state", "rate_limited", "idempotency_conflict")
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """What may be sent depends on the job's type; the parser asks before the view runs."""
@@ -64,7 +64,7 @@ class JobRequeueView(JobView):
         tags=["jobs"],
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
-        job = self.find(job_id)
+        job = self.find_to_change(job_id)
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         edits = wanted.validated_data["params"]
@@ -121,7 +121,7 @@ class RequeueDeadView(GenericAPIView[Job]):
 
 
 def _requeue_dead(request: Request, limit: int, **filters: str) -> Reply:
-    letters = visible(request).dead().filter(**filters).select_related("owner")
+    letters = to_change(request).dead().filter(**filters).select_related("owner")
     outcome = dead_letters.requeue(letters.order_by("dead_at", "id")[:limit])
     for old, new in outcome.requeued:
         auditing.note(

@@ -13,8 +13,10 @@ from rest_framework.response import Response
 
 from jobs import auditing, kinds, queueing
 from jobs.api import examples, serializers
-from jobs.api.access import require_staff
+from jobs.api.access import require, require_staff
 from jobs.models import Queue
+
+CHANGE = "jobs.change_queue"
 
 
 class QueuesView(GenericAPIView[Any]):
@@ -48,6 +50,7 @@ class QueuePauseView(GenericAPIView[Any]):
     )
     def post(self, request: Request, name: str) -> Response:
         require_staff(request)
+        require(request, CHANGE)
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         reason = wanted.validated_data["reason"]
@@ -69,6 +72,7 @@ class QueueResumeView(GenericAPIView[Any]):
     )
     def post(self, request: Request, name: str) -> Response:
         require_staff(request)
+        require(request, CHANGE)
         queueing.resume(_known(name))
         _note(request, name, "resumed")
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -16,12 +16,15 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs import auditing, leftovers
-from jobs.errors import InvalidState
+from jobs.errors import InvalidState, NotAllowed
+from jobs.generation import links
 from jobs.models import Artifact, Job, JobQuerySet
 from jobs.states import TERMINAL
 
 TYPE = "generate"
+CHANGE = "jobs.change_job"
 SCANNED = 1000
+PREVIEWED = 50
 # The order of a gallery: jobs as `job_by_owner` and `job_by_type` have them, then a job's items.
 KEYSET = ("-job__created_at", "-job_id", "item_index", "id")
 AFTER_ALL_ITEMS = 2_147_483_647
@@ -76,6 +79,16 @@ def images(of: Lookups, *, words: str = "", seed: int | None = None) -> QuerySet
     return found if seed is None else found.filter(seed=seed)
 
 
+def preview(model_id: uuid.UUID) -> str | None:
+    """A link to the newest image that one of the latest jobs drew with the model, for the pages of
+    staff (settings.MODEL_PREVIEW); None when there is none."""
+    latest = Job.objects.filter(type=TYPE).order_by("-created_at", "-id")
+    known = latest.values_list("pk", "model_id")[:SCANNED]
+    jobs = [job_id for job_id, drawn_with in known if drawn_with == model_id][:PREVIEWED]
+    newest = Artifact.objects.filter(job_id__in=jobs).order_by("-created_at", "-id").first()
+    return links.link(newest, links.SHORTEST_S, "").url if newest else None
+
+
 def remove(artifact_id: uuid.UUID, visible: JobQuerySet, by: Any) -> bool:
     """Forget an image, its file with it; False when there is none to see. InvalidState while its
     job is not over: another attempt would draw it again."""
@@ -83,7 +96,9 @@ def remove(artifact_id: uuid.UUID, visible: JobQuerySet, by: Any) -> bool:
         artifact = Artifact.objects.filter(pk=artifact_id, job__in=visible).first()
         if artifact is None:
             return False
-        job = Job.objects.select_for_update().only("status").get(pk=artifact.job_id)
+        job = Job.objects.select_for_update().only("status", "owner").get(pk=artifact.job_id)
+        if job.owner_id != by.pk and not by.has_perm(CHANGE):
+            raise NotAllowed(f"Another's images are removed with the permission {CHANGE}.")
         if job.status not in TERMINAL:
             raise InvalidState(f"Its job is {job.status}; cancel the job or wait for its end.")
         leftovers.forget_artifacts(Artifact.objects.filter(pk=artifact.pk))

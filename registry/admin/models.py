@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
+from django.utils.module_loading import import_string
 from unfold.admin import ModelAdmin as UnfoldAdmin
 from unfold.decorators import display
 
@@ -262,9 +264,15 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
             "adjustable": showing.adjustable(model.parameters_schema)
             if self.may_act(request)
             else [],
+            "preview": _preview(model) if request.user.has_perm("jobs.view_job") else None,
             "may_verify": request.user.has_perm("downloader.change_download"),
             "may_remove": request.user.has_perm("registry.delete_model"),
         }
+
+
+def _preview(model: Model) -> str | None:
+    found: str | None = import_string(settings.MODEL_PREVIEW)(model.pk)
+    return found
 
 
 def _buttons(model: Model) -> list[tuple[str, str]]:

@@ -130,7 +130,7 @@ class GalleryView(GenericAPIView[Artifact]):
 class ArtifactView(GenericAPIView[Artifact]):
     scope = "jobs"
     queryset = Artifact.objects.none()
-    error_codes = ("invalid_state",)
+    error_codes = ("forbidden", "invalid_state")
 
     @extend_schema(
         operation_id="artifacts_remove",

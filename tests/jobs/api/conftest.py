@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -46,7 +47,16 @@ def otto(db: None) -> User:
 
 @pytest.fixture
 def keeper(db: None) -> User:
-    return User.objects.create_user("keeper", is_staff=True)
+    user = User.objects.create_user("keeper", is_staff=True)
+    user.groups.set(Group.objects.filter(name="operators"))
+    return user
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.groups.set(Group.objects.filter(name="viewers"))
+    return user
 
 
 def client_of(user: User, *scopes: str) -> APIClient:

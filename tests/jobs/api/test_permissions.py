@@ -9,6 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
+from jobs import submission
 from jobs.api.urls import urlpatterns
 from jobs.models import Job
 from jobs.states import State
@@ -149,3 +150,15 @@ def test_a_session_needs_the_csrf_token(mira: User) -> None:
     browser.force_login(mira)
     assert_envelope(browser.post("/v1/jobs", {"type": "selftest"}), 403, "forbidden")
     assert not Job.objects.exists()
+
+
+def test_who_only_looks_sees_everybodys_and_acts_on_nobodys(viewer: User, mira: User) -> None:
+    looking = client_of(viewer)
+    job = submission.submit("selftest", {}, mira)
+    assert looking.get(f"/v1/jobs/{job.pk}").status_code == 200
+    assert_envelope(looking.post(f"/v1/jobs/{job.pk}/cancel"), 403, "forbidden")
+    assert_envelope(looking.post(f"/v1/jobs/{job.pk}/requeue"), 403, "forbidden")
+    assert_envelope(looking.post("/v1/queues/io/pause"), 403, "forbidden")
+    assert_envelope(looking.post("/v1/queues/io/resume"), 403, "forbidden")
+    own = submission.submit("selftest", {}, viewer)
+    assert looking.post(f"/v1/jobs/{own.pk}/cancel").status_code == 202
