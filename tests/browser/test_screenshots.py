@@ -3,6 +3,7 @@ runs nothing that was written into it, and leaves a picture for people to look a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -25,6 +26,9 @@ VIEWS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark"},
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
 }
+# `make screenshots` takes them all. Without it: light, where a rule of the page would break too, and
+# the phone, where its width would.
+TAKEN = tuple(VIEWS) if os.environ.get("DREAMFORGE_TEST_ALL_VIEWS") else ("light", "phone")
 SignedIn = Callable[[tuple[str, str] | None], StorageState | None]
 
 
@@ -43,7 +47,7 @@ def signed_in_as(browser: Browser, busy_site: LiveSite) -> SignedIn:
     return cookies
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", TAKEN)
 @pytest.mark.parametrize("shown", PAGES, ids=[shown.name for shown in PAGES])
 def test_a_page_is_whole_for_everybody(
     browser: Browser, busy_site: LiveSite, signed_in_as: SignedIn, shown: Shown, view: str
@@ -56,4 +60,4 @@ def test_a_page_is_whole_for_everybody(
         page.screenshot(path=SCREENSHOTS / f"{shown.name}-{view}.png", full_page=True)
         assert not is_wider_than_its_window(page)
         assert "taken" not in page.title()
-        assert barriers(page) == []
+        assert view == "phone" or barriers(page) == []
