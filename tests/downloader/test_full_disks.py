@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_database_that_finds_no_room_says_so_and_is_whole_when_there_is(
         assert "full" in err
         small_disk(64 * KIB)
         assert shell.run("job_create", "selftest")[0] == 0
-    with sqlite3.connect(filled / "data" / "dreamforge.sqlite3") as connection:
+    with closing(sqlite3.connect(filled / "data" / "dreamforge.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

@@ -54,7 +54,7 @@ def test_the_housekeeping_removes_what_nobody_needs(checkpoint: str, models_root
     orphaned(models_root)
     assert "downloader.upkeep.collect" in site.HOUSEKEEPING
     outcome = import_string("downloader.upkeep.collect")()
-    assert outcome == {"blobs": 2, "freed_bytes": CHECKPOINT.size + 5}
+    assert outcome == {"blobs": 2, "freed_bytes": CHECKPOINT.size + 5, "logs": 0}
     assert blobs(models_root) == []
 
 

@@ -148,11 +148,26 @@ def kill(process: Supervised) -> None:
 
 def pause(process: Supervised) -> None:
     """Stop it, but not in the middle of a write: SQLite's one lock would be stopped with it."""
-    process.signal(signal.SIGSTOP)
+    _halt(process)
     while not _writable():
         process.signal(signal.SIGCONT)
         time.sleep(POLL_S)
-        process.signal(signal.SIGSTOP)
+        _halt(process)
+
+
+def _halt(process: Supervised) -> None:
+    """And wait until every thread stands still: on a busy machine one could begin a write yet."""
+    process.signal(signal.SIGSTOP)
+    tasks = Path("/proc", str(process.process.pid), "task")
+    while not all(_stands_still(task / "stat") for task in tasks.iterdir()):
+        time.sleep(POLL_S)
+
+
+def _stands_still(stat: Path) -> bool:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] in ("T", "Z", "X")
+    except OSError:
+        return True  # the thread ended
 
 
 def _writable() -> bool:

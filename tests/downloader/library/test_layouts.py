@@ -166,13 +166,13 @@ def closed(monkeypatch: pytest.MonkeyPatch, name: str, code: int) -> None:
 def test_a_folder_that_cannot_be_opened_leaves_the_rest_to_be_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    put(tmp_path, "lost+found/1", "acme/xl/config.json", "acme/xl/a.bin", "acme/xl/lost+found/2")
-    closed(monkeypatch, "lost+found", code)
+    put(tmp_path, "sealed/1", "acme/xl/config.json", "acme/xl/a.bin", "acme/xl/sealed/2")
+    closed(monkeypatch, "sealed", code)
     assert models(tmp_path) == [("acme", "xl", "main", ["a.bin", "config.json"])]
     why = f"cannot be looked at: {os.strerror(code)}"
-    assert Stray("lost+found", why) in found(tmp_path)
+    assert Stray("sealed", why) in found(tmp_path)
     model = next(one for one in found(tmp_path) if isinstance(one, Candidate))
-    assert model.left == {"lost+found": why}
+    assert model.left == {"sealed": why}
 
 
 def test_a_disk_that_fails_ends_the_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
