@@ -83,7 +83,7 @@ test-browser: develop services ## The pages in a real Chromium; pictures in test
 
 .PHONY: screenshots
 screenshots: develop services ## Every page in light, dark and on a phone: test-results/screenshots
-	@DREAMFORGE_TEST_ALL_VIEWS=1 $(PYTEST) tests/browser/test_screenshots.py $(ARGS)
+	@DREAMFORGE_TEST_ALL_VIEWS=1 $(PYTEST) tests/browser -k "whole_for_everybody" $(ARGS)
 
 compose-check: develop services ## The Dockerfiles, compose files and k3s manifests
 	@$(PYTEST) tests/deploy $(ARGS)
