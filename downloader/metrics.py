@@ -10,16 +10,14 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import structlog
 from django.db import connection
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from downloader.hub.models import Repo, RepoStatus
 from downloader.models import Download
+from jobs.metrics import harmless
 from jobs.states import State
-
-log = structlog.get_logger(__name__)
 
 # A running download writes every second; an older rate is that of a worker which is gone.
 FRESH = timedelta(seconds=15)
@@ -43,21 +41,15 @@ def _files() -> Any:
     )
 
 
+@harmless
 def received(source: str, count: int) -> None:
     if count > 0:
-        _add(_received().labels(source), count)
+        _received().labels(source).inc(count)
 
 
+@harmless
 def ended(ending: str) -> None:
-    _add(_files().labels(ending), 1)
-
-
-def _add(counter: Any, count: int) -> None:
-    """Where numbers are kept may be full: that costs a number, never a download."""
-    try:
-        counter.inc(count)
-    except OSError as error:
-        log.warning("not_counted", reason=str(error))
+    _files().labels(ending).inc()
 
 
 def collect() -> list[Any]:

@@ -74,7 +74,7 @@ def _counted() -> _Counted:
     )
 
 
-def _harmless(count: Callable[Counting, None]) -> Callable[Counting, None]:
+def harmless(count: Callable[Counting, None]) -> Callable[Counting, None]:
     """Where numbers are kept may be full or gone: that costs a number, never a job its attempt."""
 
     @wraps(count)
@@ -87,32 +87,32 @@ def _harmless(count: Callable[Counting, None]) -> Callable[Counting, None]:
     return counted
 
 
-@_harmless
+@harmless
 def job_started(queue: str, waited_s: float) -> None:
     _counted().waited.labels(queue).observe(max(0.0, waited_s))
 
 
-@_harmless
+@harmless
 def attempt_ended(type_name: str, ending: str, took_s: float) -> None:
     _counted().ran.labels(type_name, ending).observe(took_s)
 
 
-@_harmless
+@harmless
 def item_finished(type_name: str, took_s: float) -> None:
     _counted().item.labels(type_name).observe(took_s)
 
 
-@_harmless
+@harmless
 def attempt_failed(code: str, outcome: str) -> None:
     _counted().errors.labels(code, outcome).inc()
 
 
-@_harmless
+@harmless
 def webhook_attempted(outcome: str) -> None:
     _counted().webhooks.labels(outcome).inc()
 
 
-@_harmless
+@harmless
 def gpu_memory(device: str, **bytes_at: int | None) -> None:
     """By moment; one that is not known leaves what was known of it."""
     for moment, size in bytes_at.items():

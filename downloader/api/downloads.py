@@ -14,9 +14,9 @@ from rest_framework.response import Response
 
 from downloader import showing
 from downloader.api import examples, serializers
+from downloader.api.posting import PARAMETERS, JobPost
 from downloader.hub import choosing
 from downloader.hub.api import examples as hub_examples
-from downloader.hub.api.posting import HubPost
 from downloader.hub.api.serializers import DownloadPostSerializer
 from downloader.kinds import MIRROR, TYPES
 from downloader.models import DownloadFile
@@ -30,13 +30,13 @@ from jobs.models import Job
 
 
 class DownloadsList(GenericAPIView[Any]):
-    query_serializer_class = {
+    query_serializer_class: Any = {
         "GET": serializers.DownloadQuerySerializer,
         "POST": queries.WaitQuerySerializer,
     }
     list_key = "downloads"
     scope = "models"
-    queryset = Job.objects.none()
+    queryset: Any = Job.objects.none()
     query: dict[str, Any]
 
     def page(self, request: Request) -> Response:
@@ -47,11 +47,10 @@ class DownloadsList(GenericAPIView[Any]):
         return self.get_paginated_response(serialized)
 
 
-class DownloadsView(HubPost, DownloadsList):
+class DownloadsView(DownloadsList, JobPost):
     serializer_class = DownloadPostSerializer
     type_name = MIRROR.name
-    error_codes = {"POST": (*HubPost.error_codes, "already_downloaded")}  # type: ignore[assignment]
-    queryset = Job.objects.none()  # type: ignore[assignment]  # of the list, not of the post
+    error_codes = {"POST": (*JobPost.error_codes, "already_downloaded")}  # type: ignore[assignment]
 
     @extend_schema(
         operation_id="downloads_list",
@@ -71,7 +70,7 @@ class DownloadsView(HubPost, DownloadsList):
         "the selected files below the models root. 409 when all of them are here, unless `force`. "
         "Needs the permission `downloader.add_download`. With `?wait=` the answer is held back "
         "until it is done.",
-        parameters=[documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED],
+        parameters=PARAMETERS,
         responses={
             202: serializers.CreatedDownloadSerializer,
             200: serializers.DownloadDetailSerializer,
@@ -81,14 +80,11 @@ class DownloadsView(HubPost, DownloadsList):
     )
     def post(self, request: Request) -> Response:
         wanted = self.wanted(request)
-        reply = self.start(
-            request,
-            "downloads.create",
-            lambda: choosing.asked_for(wanted, by=request.user),
-            accepted,
-        )
-        job_id = str(reply.answer["download_id"])
-        return held_back(request, self.query, respond(reply), job_id, view="download")
+
+        def make() -> Job:
+            return self.submitted(choosing.asked_for(wanted, by=request.user))
+
+        return self.start(request, "downloads.create", make, accepted)
 
 
 class OneDownload(JobView):

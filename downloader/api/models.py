@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -14,48 +13,12 @@ from rest_framework.response import Response
 from downloader import kinds, removal
 from downloader.api import examples, parameters, serializers
 from downloader.api.downloads import accepted
-from jobs import idempotency, submission
-from jobs.api import documentation, queries
-from jobs.api.access import caller
-from jobs.api.answers import held_back, respond
+from downloader.api.posting import PARAMETERS, JobPost
 from jobs.errors import NotAllowed
-from jobs.idempotency import Keep, Reply
 from registry.models import Model
 
 
-class _JobPost(GenericAPIView[Any]):
-    """A POST that becomes a job: checked, stored and answered at once."""
-
-    query_serializer_class = {"POST": queries.WaitQuerySerializer}
-    scope = "models"
-    error_codes = ("forbidden", "idempotency_conflict", "rate_limited")
-    query: dict[str, Any]
-    type_name: str
-
-    def submit(self, request: Request) -> Response:
-        wanted = self.get_serializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        reply = idempotency.once_along(
-            caller=str(request.user.pk),
-            scope=f"jobs.{self.type_name}",
-            key=idempotency.checked(request.headers.get(idempotency.HEADER)),
-            body=request.data,
-            work=lambda keep: self._make(
-                request, wanted.to_representation(wanted.validated_data), keep
-            ),
-        )
-        job_id = str(reply.answer["download_id"])
-        return held_back(request, self.query, respond(reply), job_id, view="download")
-
-    def _make(self, request: Request, params: dict[str, Any], keep: Keep) -> Reply:
-        given = {name: value for name, value in params.items() if value is not None}
-        job = submission.submit(
-            self.type_name, given, caller(request), along=lambda job: keep(accepted(job))
-        )
-        return accepted(job)
-
-
-class ModelDownloadView(_JobPost):
+class ModelDownloadView(JobPost):
     serializer_class = parameters.DownloadSerializer
     type_name = kinds.DOWNLOAD.name
 
@@ -65,7 +28,7 @@ class ModelDownloadView(_JobPost):
         description="Resolves the reference, fetches and verifies its files, installs them and "
         "registers the model. Needs the permission `downloader.add_download`. Follow it at "
         "`/v1/downloads/{id}/stream`; with `?wait=` the answer is held back until it is done.",
-        parameters=[documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED],
+        parameters=PARAMETERS,
         responses={
             202: serializers.CreatedDownloadSerializer,
             200: serializers.DownloadDetailSerializer,
@@ -74,10 +37,12 @@ class ModelDownloadView(_JobPost):
         tags=["models"],
     )
     def post(self, request: Request) -> Response:
-        return self.submit(request)
+        wanted = self.wanted(request)
+        scope = f"jobs.{self.type_name}"
+        return self.start(request, scope, lambda: self.submitted(wanted), accepted)
 
 
-class ModelsVerifyView(_JobPost):
+class ModelsVerifyView(JobPost):
     serializer_class = parameters.VerifySerializer
     type_name = kinds.VERIFY.name
 
@@ -87,7 +52,7 @@ class ModelsVerifyView(_JobPost):
         description="Compares every file with the digest recorded for it. A model that differs is "
         "disabled, unless `repair` brings it back. Needs the permission "
         "`downloader.change_download`.",
-        parameters=[documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED],
+        parameters=PARAMETERS,
         responses={
             202: serializers.CreatedDownloadSerializer,
             200: serializers.DownloadDetailSerializer,
@@ -96,7 +61,9 @@ class ModelsVerifyView(_JobPost):
         tags=["models"],
     )
     def post(self, request: Request) -> Response:
-        return self.submit(request)
+        wanted = self.wanted(request)
+        scope = f"jobs.{self.type_name}"
+        return self.start(request, scope, lambda: self.submitted(wanted), accepted)
 
 
 class ModelRemoveView(GenericAPIView[Model]):

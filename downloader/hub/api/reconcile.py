@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
-from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from downloader import configured, kinds
+from downloader.api import examples as download_examples
+from downloader.api.posting import (
+    ANSWERS,
+    PARAMETERS,
+    JobPost,
+    NothingSerializer,
+    accepted,
+)
 from downloader.hub import reconciling, registering
+from downloader.hub.api import examples
 from downloader.hub.api.reconcile_parameters import ScanSerializer
-from downloader.hub.errors import UnknownRepo
 from downloader.hub.models import Repo
-from jobs import idempotency, submission
-from jobs.api import documentation
-from jobs.api.access import caller
-from jobs.api.answers import respond
-from jobs.api.serializers import STATES
 from jobs.errors import NotAllowed
-from jobs.idempotency import Keep, Reply
-from jobs.models import Job
 
-_ID = "6d4be3a1-0f5c-4d1c-8d5e-0e1a6a7c9b20"
 MARKING = "downloader.change_download"
-
-
-class HubJobSerializer(serializers.Serializer[Any]):
-    job_id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=STATES)
-    message = serializers.CharField()
 
 
 class HubScanSerializer(ScanSerializer):
@@ -48,10 +41,6 @@ class RepairSerializer(serializers.Serializer[Any]):
     )
 
 
-class NothingSerializer(serializers.Serializer[Any]):
-    """No field."""
-
-
 class MarkedSerializer(serializers.Serializer[Any]):
     missing = serializers.IntegerField(help_text="Files that are pending now.")
     missing_paths = serializers.ListField(
@@ -59,59 +48,9 @@ class MarkedSerializer(serializers.Serializer[Any]):
     )
 
 
-def _accepted(message: str) -> OpenApiExample:
-    value = {"job_id": _ID, "status": "queued", "message": message}
-    return OpenApiExample("The job", value=value, response_only=True, status_codes=["202"])
-
-
-class _JobPost(GenericAPIView[Repo]):
-    """A POST that becomes a job: checked, stored and answered at once."""
-
-    queryset = Repo.objects.none()
-    scope = "models"
-    error_codes: ClassVar[tuple[str, ...]] = ("forbidden", "idempotency_conflict", "rate_limited")
-
-    def submit(self, request: Request, type_name: str, message: str, **fixed: str) -> Response:
-        wanted = self.get_serializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        params = {**wanted.to_representation(wanted.validated_data), **fixed}
-        given = {name: value for name, value in params.items() if value is not None}
-        where = ":".join((type_name, *fixed.values()))
-
-        def make(keep: Keep) -> Reply:
-            job = submission.submit(
-                type_name,
-                given,
-                caller(request),
-                along=lambda job: keep(_answer(job, message)),
-            )
-            return _answer(job, message)
-
-        reply = idempotency.once_along(
-            caller=str(request.user.pk),
-            scope=f"hub.{where}",
-            key=idempotency.checked(request.headers.get(idempotency.HEADER)),
-            body=request.data,
-            work=make,
-        )
-        return respond(reply)
-
-
-def _answer(job: Job, message: str) -> Reply:
-    facts = {"job_id": job.pk, "status": job.status, "message": message}
-    answer = HubJobSerializer(facts)
-    return Reply(status.HTTP_202_ACCEPTED, dict(answer.data), f"/v1/downloads/{job.pk}")
-
-
-def _repo(repo_id: uuid.UUID) -> Repo:
-    try:
-        return registering.get(repo_id)
-    except UnknownRepo:
-        raise Http404 from None
-
-
-class ScanView(_JobPost):
+class ScanView(JobPost):
     serializer_class = HubScanSerializer
+    type_name = kinds.SCAN.name
 
     @extend_schema(
         operation_id="hub_scan",
@@ -120,21 +59,25 @@ class ScanView(_JobPost):
         "yet are read, matched to a known commit by their digests, and adopted where they lie, "
         "without a copy; what is unchanged since the last scan is not read. The job's summary "
         "tells what could not be placed, and why. Needs the permission `downloader.add_download`.",
-        parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
-        responses={202: HubJobSerializer},
+        parameters=PARAMETERS,
+        responses=ANSWERS,
         examples=[
             OpenApiExample("A folder", value={"path": "acme/forge-xl"}, request_only=True),
-            _accepted("The scan is queued."),
+            examples.accepted("The scan is queued."),
+            download_examples.DETAIL,
         ],
         tags=["hub"],
     )
     def post(self, request: Request) -> Response:
-        return self.submit(request, kinds.SCAN.name, "The scan is queued.")
+        wanted = self.wanted(request)
+        message = accepted("The scan is queued.")
+        return self.start(request, "hub.scan", lambda: self.submitted(wanted), message)
 
 
-class RescanView(_JobPost):
+class RescanView(JobPost):
     serializer_class = NothingSerializer
-    error_codes = (*_JobPost.error_codes, "not_found")
+    type_name = kinds.SCAN.name
+    error_codes = (*JobPost.error_codes, "not_found")
 
     @extend_schema(
         operation_id="hub_models_rescan",
@@ -143,20 +86,22 @@ class RescanView(_JobPost):
         "become `done`, and links that are missing are put back. Nothing is hashed: `verify` does "
         "that. Needs the permission `downloader.add_download`.",
         request=None,
-        parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
-        responses={202: HubJobSerializer},
-        examples=[_accepted("The comparison is queued.")],
+        parameters=PARAMETERS,
+        responses=ANSWERS,
+        examples=[examples.accepted("The comparison is queued."), download_examples.DETAIL],
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        repo = _repo(repo_id)
-        message = "The comparison is queued."
-        return self.submit(request, kinds.SCAN.name, message, repo_id=str(repo.pk))
+        wanted = {**self.wanted(request), "repo_id": str(registering.get(repo_id).pk)}
+        message = accepted("The comparison is queued.")
+        scope = f"hub.{self.type_name}:{repo_id}"
+        return self.start(request, scope, lambda: self.submitted(wanted), message)
 
 
-class VerifyView(_JobPost):
+class VerifyView(JobPost):
     serializer_class = RepairSerializer
-    error_codes = (*_JobPost.error_codes, "not_found")
+    type_name = kinds.HUB_VERIFY.name
+    error_codes = (*JobPost.error_codes, "not_found")
 
     @extend_schema(
         operation_id="hub_models_verify",
@@ -165,18 +110,20 @@ class VerifyView(_JobPost):
         "trust `mismatch`, leaves the folders that showed it and goes into quarantine; models "
         "that show it are disabled. With `repair` it is fetched again. Needs the permission "
         "`downloader.change_download`.",
-        parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
-        responses={202: HubJobSerializer},
+        parameters=PARAMETERS,
+        responses=ANSWERS,
         examples=[
             OpenApiExample("And repair", value={"repair": True}, request_only=True),
-            _accepted("The verification is queued."),
+            examples.accepted("The verification is queued."),
+            download_examples.DETAIL,
         ],
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        repo = _repo(repo_id)
-        message = "The verification is queued."
-        return self.submit(request, kinds.HUB_VERIFY.name, message, repo_id=str(repo.pk))
+        wanted = {**self.wanted(request), "repo_id": str(registering.get(repo_id).pk)}
+        message = accepted("The verification is queued.")
+        scope = f"hub.{self.type_name}:{repo_id}"
+        return self.start(request, scope, lambda: self.submitted(wanted), message)
 
 
 class MarkMissingView(GenericAPIView[Repo]):
@@ -206,6 +153,8 @@ class MarkMissingView(GenericAPIView[Repo]):
         self.get_serializer(data=request.data).is_valid(raise_exception=True)
         if not request.user.has_perm(MARKING):
             raise NotAllowed(f"Marking files needs the permission {MARKING}.")
-        report = reconciling.mark_missing(_repo(repo_id), configured.store(), by=request.user)
+        report = reconciling.mark_missing(
+            registering.get(repo_id), configured.store(), by=request.user
+        )
         told = report.to_json()
         return Response({name: told[name] for name in ("missing", "missing_paths")})

@@ -13,9 +13,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from downloader.api.posting import Declined
 from downloader.hub import forgetting, mirroring, registering
 from downloader.hub.api import examples, serializers
-from downloader.hub.api.posting import Declined
 from downloader.hub.errors import HubError, NotSynced
 from downloader.hub.models import Repo, RepoFile
 from downloader.library.errors import DownloadError

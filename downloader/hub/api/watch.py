@@ -3,67 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import status
-from rest_framework.generics import GenericAPIView
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from downloader.api import examples as download_examples
+from downloader.api.posting import (
+    ANSWERS,
+    PARAMETERS,
+    JobPost,
+    NothingSerializer,
+    accepted,
+)
 from downloader.hub import registering, updating
-from downloader.hub.api.reconcile import HubJobSerializer, NothingSerializer
-from downloader.hub.models import Repo
+from downloader.hub.api import examples
 from downloader.kinds import UPDATE, WATCH
-from jobs import idempotency, submission
-from jobs import kinds as job_kinds
-from jobs.api import documentation
 from jobs.api.access import caller
-from jobs.api.answers import respond
-from jobs.idempotency import Reply
 from jobs.models import Job
 
-STARTED = OpenApiExample(
-    "The job",
-    value={
-        "job_id": "6d4be3a1-0f5c-4d1c-8d5e-0e1a6a7c9b20",
-        "status": "queued",
-        "message": "stabilityai/sdxl-turbo@main is being looked at.",
-    },
-    response_only=True,
-    status_codes=["202"],
-)
+STARTED = examples.accepted("stabilityai/sdxl-turbo@main is being looked at.")
 
 
-class _RepoPost(GenericAPIView[Repo]):
-    """A POST about one tracked repository that becomes a job."""
-
-    queryset = Repo.objects.none()
+class CheckView(JobPost):
     serializer_class = NothingSerializer
-    scope = "models"
-    type_name: str
-    verb: str  # of the scope that keys are kept in
-
-    def submit(
-        self, request: Request, repo_id: uuid.UUID, make: Callable[[Repo], Reply]
-    ) -> Response:
-        submission.check_permission(job_kinds.get(self.type_name), caller(request))
-        self.get_serializer(data=request.data).is_valid(raise_exception=True)
-        repo = registering.get(repo_id)
-        reply = idempotency.once(
-            caller=str(request.user.pk),
-            scope=f"hub.{self.verb}:{repo.pk}",
-            key=idempotency.checked(request.headers.get(idempotency.HEADER)),
-            body=request.data,
-            work=lambda: make(repo),
-        )
-        return respond(reply)
-
-
-class CheckView(_RepoPost):
     type_name = WATCH.name
-    verb = "check"
-    error_codes = ("forbidden", "not_found", "rate_limited", "idempotency_conflict")
+    error_codes = (*JobPost.error_codes, "not_found")
 
     @extend_schema(
         operation_id="hub_check",
@@ -72,29 +37,26 @@ class CheckView(_RepoPost):
         "is written down as its `update`; nothing is fetched, unless the repository has "
         "`auto_sync`. Needs the permission `downloader.add_download`.",
         request=None,
-        parameters=[documentation.IDEMPOTENCY, documentation.LOCATION, documentation.REPLAYED],
-        responses={202: HubJobSerializer},
-        examples=[STARTED],
+        parameters=PARAMETERS,
+        responses=ANSWERS,
+        examples=[STARTED, download_examples.DETAIL],
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        def make(repo: Repo) -> Reply:
-            job = submission.submit(WATCH.name, {"repo_ids": [str(repo.pk)]}, caller(request))
-            return _accepted(job, f"{repo} is being looked at.")
+        self.wanted(request)
+        repo = registering.get(repo_id)
 
-        return self.submit(request, repo_id, make)
+        def make() -> Job:
+            return self.submitted({"repo_ids": [str(repo.pk)]})
+
+        message = f"{repo} is being looked at."
+        return self.start(request, f"hub.check:{repo.pk}", make, accepted(message))
 
 
-class UpdateView(_RepoPost):
+class UpdateView(JobPost):
+    serializer_class = NothingSerializer
     type_name = UPDATE.name
-    verb = "update"
-    error_codes = (
-        "forbidden",
-        "not_found",
-        "invalid_state",
-        "rate_limited",
-        "idempotency_conflict",
-    )
+    error_codes = (*JobPost.error_codes, "not_found", "invalid_state")
 
     @extend_schema(
         operation_id="hub_update",
@@ -104,19 +66,17 @@ class UpdateView(_RepoPost):
         "and the older commit stays under its own name. 409 when no update is known. Needs the "
         "permission `downloader.add_download`.",
         request=None,
-        parameters=[documentation.IDEMPOTENCY, documentation.LOCATION, documentation.REPLAYED],
-        responses={202: HubJobSerializer},
-        examples=[STARTED],
+        parameters=PARAMETERS,
+        responses=ANSWERS,
+        examples=[STARTED, download_examples.DETAIL],
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        def make(repo: Repo) -> Reply:
-            job = updating.approve(repo, caller(request))
-            return _accepted(job, f"{repo} is being updated to {repo.update_commit[:12]}.")
+        self.wanted(request)
+        repo = registering.get(repo_id)
 
-        return self.submit(request, repo_id, make)
+        def make() -> Job:
+            return updating.approve(repo, caller(request))
 
-
-def _accepted(job: Job, message: str) -> Reply:
-    answer = HubJobSerializer({"job_id": job.pk, "status": job.status, "message": message})
-    return Reply(status.HTTP_202_ACCEPTED, dict(answer.data), f"/v1/downloads/{job.pk}")
+        message = f"{repo} is being updated to {repo.update_commit[:12]}."
+        return self.start(request, f"hub.update:{repo.pk}", make, accepted(message))

@@ -14,21 +14,20 @@ from downloader import configured, kinds
 from downloader.api import downloads
 from downloader.api import examples as download_examples
 from downloader.api import serializers as download_serializers
+from downloader.api.posting import ANSWERS, PARAMETERS, JobPost, accepted
 from downloader.hub import installing, mirroring, registering, snapshots
 from downloader.hub.api import examples, serializers
 from downloader.hub.api.parameters import InstallOptionsSerializer
-from downloader.hub.api.posting import HubPost, accepted
-from downloader.hub.api.reconcile import HubJobSerializer
 from downloader.hub.models import Repo
 from downloader.library.refs import Ref
 from jobs.api import documentation, queries
-from jobs.api.answers import respond
+from jobs.models import Job
 
 
-class SyncView(HubPost):
+class SyncView(JobPost):
     serializer_class = serializers.HubSyncSerializer
     type_name = kinds.SYNC.name
-    error_codes = (*HubPost.error_codes, "not_found")
+    error_codes = (*JobPost.error_codes, "not_found")
 
     @extend_schema(
         operation_id="hub_sync",
@@ -36,9 +35,13 @@ class SyncView(HubPost):
         description="Asks its source for the list of files and fetches the small ones that "
         "describe it. Files of an older commit stay. Needs the permission "
         "`downloader.add_download`.",
-        parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
-        responses={202: HubJobSerializer},
-        examples=[examples.SYNC, examples.accepted("stabilityai/sdxl-turbo@main is synced.")],
+        parameters=PARAMETERS,
+        responses=ANSWERS,
+        examples=[
+            examples.SYNC,
+            examples.accepted("stabilityai/sdxl-turbo@main is synced."),
+            download_examples.DETAIL,
+        ],
         tags=["hub"],
     )
     def post(self, request: Request) -> Response:
@@ -46,46 +49,51 @@ class SyncView(HubPost):
         repo = registering.named(wanted["repo_id"], wanted.get("revision"))
         revision = registering.checked_revision(Ref(repo.source, ""), wanted.get("revision"))
 
-        def params() -> Mapping[str, Any]:
-            return {"repo_id": str(repo.pk), "revision": revision if "revision" in wanted else None}
+        def make() -> Job:
+            named = revision if "revision" in wanted else None
+            return self.submitted({"repo_id": str(repo.pk), "revision": named})
 
         message = f"The sync of {repo.full_name} is queued."
-        return respond(self.start(request, "hub.sync", params, accepted(message)))
+        return self.start(request, "hub.sync", make, accepted(message))
 
 
-class HubDownloadView(HubPost):
+class HubDownloadView(JobPost):
     serializer_class = serializers.HubDownloadSerializer
     type_name = kinds.MIRROR.name
-    error_codes = (*HubPost.error_codes, "already_downloaded")
+    error_codes = (*JobPost.error_codes, "already_downloaded")
 
     @extend_schema(
         operation_id="hub_download",
         summary="Download files of tracked repositories",
         description="Fetches, verifies and shows them below the models root. 409 when all of them "
         "are here, unless `force`. Needs the permission `downloader.add_download`.",
-        parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
-        responses={202: HubJobSerializer},
-        examples=[examples.DOWNLOAD, examples.accepted("The download of 1 file is queued.")],
+        parameters=PARAMETERS,
+        responses=ANSWERS,
+        examples=[
+            examples.DOWNLOAD,
+            examples.accepted("The download of 1 file is queued."),
+            download_examples.DETAIL,
+        ],
         tags=["hub"],
     )
     def post(self, request: Request) -> Response:
         wanted = self.wanted(request)
         ids = list(dict.fromkeys(wanted["artifact_ids"]))
 
-        def params() -> Mapping[str, Any]:
+        def make() -> Job:
             chosen = mirroring.by_ids([uuid.UUID(id_) for id_ in ids])
             if not wanted["force"]:
                 mirroring.refuse_nothing_to_do(chosen)
-            return {"artifact_ids": ids, "force": wanted["force"]}
+            return self.submitted({"artifact_ids": ids, "force": wanted["force"]})
 
         message = f"The download of {len(ids)} file{'s' if len(ids) > 1 else ''} is queued."
-        return respond(self.start(request, "hub.download", params, accepted(message)))
+        return self.start(request, "hub.download", make, accepted(message))
 
 
-class InstallView(HubPost):
+class InstallView(JobPost):
     serializer_class = InstallOptionsSerializer
     type_name = kinds.INSTALL.name
-    error_codes = (*HubPost.error_codes, "not_found", "invalid_state")
+    error_codes = (*JobPost.error_codes, "not_found", "invalid_state")
 
     @extend_schema(
         operation_id="hub_models_install",
@@ -93,21 +101,25 @@ class InstallView(HubPost):
         description="Makes a model of the files, or of one, and registers it. What is here is not "
         "fetched again, so it works with the source away. 409 when its files are not known yet: "
         "sync it first. Needs the permission `downloader.add_download`.",
-        parameters=[documentation.IDEMPOTENCY, *documentation.CREATED],
-        responses={202: HubJobSerializer},
-        examples=[examples.INSTALL, examples.accepted("The installation is queued.")],
+        parameters=PARAMETERS,
+        responses=ANSWERS,
+        examples=[
+            examples.INSTALL,
+            examples.accepted("The installation is queued."),
+            download_examples.DETAIL,
+        ],
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
         wanted = self.wanted(request)
         repo = registering.get(repo_id)
 
-        def params() -> Mapping[str, Any]:
+        def make() -> Job:
             _check(repo, wanted)
-            return {**wanted, "repo_id": str(repo.pk)}
+            return self.submitted({**wanted, "repo_id": str(repo.pk)})
 
         message = f"The installation of {repo.full_name} is queued."
-        return respond(self.start(request, f"hub.install:{repo.pk}", params, accepted(message)))
+        return self.start(request, f"hub.install:{repo.pk}", make, accepted(message))
 
 
 def _check(repo: Repo, wanted: Mapping[str, Any]) -> None:

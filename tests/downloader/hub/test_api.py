@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -18,6 +19,7 @@ from downloader.hub.models import Repo, RepoFile
 from dreamforge_site.accounts import keys
 from dreamforge_site.accounts.models import User
 from jobs import lifecycle
+from jobs.api.answers import HANDOFF
 from jobs.models import Job
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import FILES, NAME, mirror, sync
@@ -275,3 +277,30 @@ def test_the_hubs_refusals_have_the_codes_of_the_contract(
     hub.unplug()
     away = api.get("/v1/hf/refs?author=forge&repo=open")
     assert (away.status_code, away.json()["code"]) == (502, "upstream_error")
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/v1/hub/sync", {"repo_id": "{repo}"}),
+        ("/v1/downloads", {"author": "forge", "repo": "sketch"}),
+        ("/v1/hub/scan", {}),
+        ("/v1/hub/models/{repo}/rescan", {}),
+        ("/v1/hub/models/{repo}/verify", {}),
+        ("/v1/hub/models/{repo}/check", {}),
+    ],
+)
+def test_whoever_starts_work_may_wait_for_its_end(
+    api: APIClient, synced: Repo, address: str, body: dict[str, Any]
+) -> None:
+    named = {
+        name: value.format(repo=synced.pk) if isinstance(value, str) else value
+        for name, value in body.items()
+    }
+    made = post(api, f"{address.format(repo=synced.pk)}?wait=30", named)
+    assert made.status_code == 202
+    verb, _, ticket = made.headers[HANDOFF].partition(" ")
+    job_id = made.headers["Location"].rpartition("/")[2]
+    told = {"job_id": job_id, "seconds": 30.0, "path": f"/v1/downloads/{job_id}", "wrap": ""}
+    assert (verb, json.loads(ticket)) == ("wait", told)
+    assert api.get(told["path"]).status_code == 200

@@ -1,5 +1,5 @@
-"""What the calls that start work of the hub share: one job for one key, refusals that a repeated
-request does not meet, and the answer."""
+"""What the calls that start a job of this room share: one job for one key, refusals that a repeated
+request does not meet, and the answer, at once or when the job is done."""
 
 from __future__ import annotations
 
@@ -7,22 +7,40 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
+from rest_framework.response import Response
 
-from downloader.hub.api.reconcile import HubJobSerializer
+from downloader.api.serializers import DownloadDetailSerializer
 from downloader.hub.errors import HubError
 from downloader.hub.models import Repo
 from downloader.library.errors import DownloadError
 from jobs import idempotency, rows, submission
 from jobs import kinds as job_kinds
+from jobs.api import documentation, queries
 from jobs.api.access import caller
+from jobs.api.answers import held_back, respond
+from jobs.api.serializers import STATES
 from jobs.errors import JobError
 from jobs.idempotency import Keep, Reply
 from jobs.models import Job
 
+
+class HubJobSerializer(serializers.Serializer[Any]):
+    job_id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=STATES)
+    message = serializers.CharField()
+
+
+class NothingSerializer(serializers.Serializer[Any]):
+    """No field."""
+
+
 Answering = Callable[[Job], Reply]
+# For the documentation of every such call; with `?wait=` it answers as the download does.
+PARAMETERS = [documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED]
+ANSWERS = {202: HubJobSerializer, 200: DownloadDetailSerializer}
 
 
 class Declined(JobError):
@@ -34,10 +52,11 @@ class Declined(JobError):
         self.code = error.code
 
 
-class HubPost(GenericAPIView[Repo]):
+class JobPost(GenericAPIView[Repo]):
     """A POST that becomes a job."""
 
     queryset = Repo.objects.none()
+    query_serializer_class: Any = {"POST": queries.WaitQuerySerializer}
     scope = "models"
     type_name: str
     error_codes: tuple[str, ...] = ("forbidden", "idempotency_conflict", "rate_limited")
@@ -50,33 +69,33 @@ class HubPost(GenericAPIView[Repo]):
         body.is_valid(raise_exception=True)
         return dict(body.to_representation(body.validated_data))
 
-    def start(
-        self,
-        request: Request,
-        scope: str,
-        params: Callable[[], Mapping[str, Any]],
-        answering: Answering,
-    ) -> Reply:
-        """The reply to one job with what `params` gives, or the one kept under the same key."""
+    def submitted(self, params: Mapping[str, Any]) -> Job:
+        given = {name: value for name, value in params.items() if value is not None}
+        return submission.submit(self.type_name, given, caller(self.request))
 
-        def make(keep: Keep) -> Reply:
+    def start(
+        self, request: Request, scope: str, make: Callable[[], Job], answering: Answering
+    ) -> Response:
+        """The answer to the one job that `make` stores, or the one kept under the same key."""
+
+        def work(keep: Keep) -> Reply:
             try:
-                given = {name: value for name, value in params().items() if value is not None}
+                with transaction.atomic():
+                    reply = answering(make())
+                    rows.insert(keep(reply))
             except (HubError, DownloadError) as error:
                 raise Declined(error) from error
-            with transaction.atomic():
-                job = submission.submit(self.type_name, given, caller(request))
-                reply = answering(job)
-                rows.insert(keep(reply))
             return reply
 
-        return idempotency.once_along(
+        reply = idempotency.once_along(
             caller=str(request.user.pk),
             scope=scope,
             key=idempotency.checked(request.headers.get(idempotency.HEADER)),
             body=request.data,
-            work=make,
+            work=work,
         )
+        job_id = reply.location.rpartition("/")[2]
+        return held_back(request, self.query, respond(reply), job_id, view="download")
 
 
 def accepted(message: str) -> Answering:
