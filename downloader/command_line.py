@@ -29,6 +29,7 @@ from downloader.hub.errors import HubError, UnknownFile, UnknownRepo
 from downloader.library.errors import Canceled, DownloadError
 from downloader.library.watch import Control, FileProgress, FileState, Observer
 from jobs.command_line import INTERRUPTED, JobCommand, plain
+from registry import wording
 from registry.errors import Ambiguous, RegistryError, UnknownModel
 
 T = TypeVar("T")
@@ -142,14 +143,7 @@ def _bars(console: Console) -> Progress:
 
 def human(size: int | None) -> str:
     """Bytes for people."""
-    if size is None:
-        return "?"
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
+    return "?" if size is None else wording.size(size)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

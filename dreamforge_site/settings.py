@@ -319,8 +319,8 @@ PRESIGN_TTL_S = ENVIRONMENT.presign_ttl_s
 STORAGE_LINKS = "storage" if ENVIRONMENT.storage == "s3" else "app"
 # Which models a slot of a worker has in memory: jobs for them go there first.
 JOB_WARMTH = {"gpu": "jobs.generation.keepers.warm"}
-# What the runners last said of their devices' memory, for the admin.
-GPU_MEMORY = "dreamforge_site.dashboard.figures.gpu_memory"
+# What is known of the devices that a worker's slots use.
+JOB_DEVICES = {"gpu": "jobs.generation.keepers.device_facts"}
 # A link to an image that a model has drawn, for its page.
 MODEL_PREVIEW = "jobs.generation.gallery.preview"
 # Who draws, by the name a request gives.

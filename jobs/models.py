@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from jobs import thumbnails
 from jobs.states import TERMINAL, State
 
 SCHEMA_VERSION = 1
@@ -208,6 +209,7 @@ class Artifact(models.Model):
     sha256 = models.CharField(max_length=64)
     pixels_sha256 = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField()
+    has_thumbnail = models.BooleanField(default=False)  # a small picture is stored beside it
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -223,6 +225,10 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return self.s3_key
+
+    @property
+    def stored_keys(self) -> tuple[str, ...]:
+        return thumbnails.stored_keys(self.s3_key, self.has_thumbnail)
 
 
 class Leftover(models.Model):
@@ -254,12 +260,18 @@ class Worker(models.Model):
     queue = models.CharField(max_length=16)
     slots = models.PositiveSmallIntegerField(default=1)
     devices = models.JSONField(default=list)
+    # Of each device by its name, as far as its driver tells: label, total, used, peak (bytes).
+    device_facts = models.JSONField(default=dict)
     warm_models = models.JSONField(default=list)
     version = models.CharField(max_length=32, blank=True)
     stopping = models.BooleanField(default=False)
     beat = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        # Who works on a queue, and the admin's list.
+        indexes = [models.Index(fields=["queue", "id"], name="worker_by_queue")]
 
     def __str__(self) -> str:
         return self.id

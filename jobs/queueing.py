@@ -10,12 +10,14 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from jobs import kinds
 from jobs.models import Job, Queue, Worker
 from jobs.states import State
+from registry import auditing
 
 WORKER_SILENT_AFTER = timedelta(seconds=20)
 MEASURED_JOBS = 500
@@ -31,14 +33,14 @@ class Place:
     eta_s: float | None
 
 
-def pause(name: str, reason: str = "") -> None:
+def pause(name: str, reason: str = "", *, by: Any = None) -> None:
     """Start nothing new from this queue; what runs goes on. Pausing and waiting for `running` to
     reach 0 is a drain."""
-    _set(name, paused=True, reason=reason)
+    _set(name, "paused", by, paused=True, reason=reason)
 
 
-def resume(name: str) -> None:
-    _set(name, paused=False, reason="")
+def resume(name: str, *, by: Any = None) -> None:
+    _set(name, "resumed", by, paused=False, reason="")
 
 
 def overview() -> list[dict[str, Any]]:
@@ -136,10 +138,19 @@ def forget() -> None:
     _took.due = 0.0
 
 
-def _set(name: str, *, paused: bool, reason: str) -> None:
-    Queue.objects.update_or_create(
-        name=name, defaults={"paused": paused, "reason": reason, "changed_at": timezone.now()}
-    )
+def _set(name: str, done: str, by: Any, *, paused: bool, reason: str) -> None:
+    facts = {"paused": paused, "reason": reason, "changed_at": timezone.now()}
+    with transaction.atomic():
+        before = _standing(Queue.objects.select_for_update().filter(name=name).first())
+        queue, _ = Queue.objects.update_or_create(name=name, defaults=facts)
+        told = auditing.moved(before, _standing(queue))
+        auditing.note(queue, by, auditing.sentence(done, told))
+
+
+def _standing(queue: Queue | None) -> str:
+    if queue is None or not queue.paused:
+        return "open"
+    return f"paused ({queue.reason})" if queue.reason else "paused"
 
 
 def _counted(name: str, status: State) -> int:
@@ -152,6 +163,7 @@ def _shown(worker: Worker) -> dict[str, Any]:
         "id": worker.id,
         "slots": worker.slots,
         "devices": worker.devices,
+        "device_facts": worker.device_facts,
         "warm_models": worker.warm_models,
         "stopping": worker.stopping,
         "started_at": worker.started_at.isoformat().replace("+00:00", "Z"),

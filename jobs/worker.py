@@ -36,6 +36,7 @@ from jobs.webhooks import sender
 log = structlog.get_logger(__name__)
 
 Warmth = Callable[[str], Collection[uuid.UUID]]
+DeviceFacts = Callable[[Collection[str]], dict[str, dict[str, Any]]]
 
 LOOK_EVERY_S = 1.5
 WATCH_EVERY_S = 1.0
@@ -90,6 +91,9 @@ class WorkerProcess:
         self._lapses = leases.Watch()
         warmth = settings.JOB_WARMTH.get(queue)
         self._warm: Warmth | None = import_string(warmth) if warmth else None
+        facts = settings.JOB_DEVICES.get(queue)
+        self._look_at: DeviceFacts | None = import_string(facts) if facts else None
+        self._device_facts: dict[str, dict[str, Any]] = {}
 
     def start(self) -> None:
         for device in self._devices:
@@ -101,6 +105,7 @@ class WorkerProcess:
             (KEEP_TIME_EVERY_S, self.keep_time),
             (beat_every_s, self.beat),
             (beat_every_s, self.register),
+            (beat_every_s, self.look_at_devices),
             (settings.JOB_LEASE_S / 8, self.sweep),
             (FROZEN_AFTER_S / 6, self.show_life),
         ):
@@ -186,6 +191,7 @@ class WorkerProcess:
             "queue": self.queue,
             "slots": len(self._devices),
             "devices": self._devices,
+            "device_facts": self._device_facts,
             "warm_models": self._warm_models(),
             "version": self.version,
             "stopping": self.stopping.is_set(),
@@ -197,6 +203,11 @@ class WorkerProcess:
             create_defaults=facts,
         )
         self.custody.release_strays()
+
+    def look_at_devices(self) -> None:
+        """In a thread of its own: a driver that hangs must not keep this process out of sight."""
+        if self._look_at is not None:
+            self._device_facts = self._look_at(self._devices)
 
     def _warm_models(self) -> list[str]:
         if self._warm is None:

@@ -10,13 +10,13 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from downloader import configured
 from downloader.library.errors import DownloadError
 from downloader.models import Download
+from registry import wording
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ def _decide(request: HttpRequest) -> HttpResponse:
 def _discard(request: HttpRequest, id_: str) -> None:
     freed = configured.store().discard(id_)
     _note(request, f"discarded the quarantined file {id_}")
-    messages.success(request, f"{filesizeformat(freed)} deleted.")
+    messages.success(request, f"{wording.size(freed)} deleted.")
 
 
 def _release(request: HttpRequest, id_: str, reason: str) -> None:

@@ -38,7 +38,7 @@ ERRORS: dict[str, tuple[str, str, Node]] = {
         "The database is not available just now.",
         {},
     ),
-    "insufficient_storage": ("The disk is too full.", "12.4 GB are needed, 3.1 GB are free.", {}),
+    "insufficient_storage": ("The disk is too full.", "12.4 GiB are needed, 3.1 GiB are free.", {}),
     "internal": (
         "A fault of the service; the log tells it under the correlation id.",
         "Something broke on our side; the log has the details.",

@@ -16,7 +16,6 @@ from downloader.hub.models import Repo, RepoStatus, Snapshot
 from downloader.kinds import TYPES
 from downloader.metrics import FRESH
 from dreamforge_site.dashboard.keeping import kept
-from dreamforge_site.operations import metrics
 from dreamforge_site.operations.bounded import Panel
 from jobs.admin import workforce
 from jobs.admin.workforce import Device
@@ -24,13 +23,12 @@ from jobs.models import Job
 from jobs.states import State
 from registry.models import Model
 
-SOON_S, DISK_S, METRICS_S = 2.0, 30.0, 10.0
+SOON_S, DISK_S = 2.0, 30.0
 DISK_LIMIT_S = 2.0
 COUNTED = 100_000
 DAY = timedelta(hours=24)
 # A job that failed today was made in the last days: so far back its index is read.
 MADE_WITHIN = timedelta(days=7)
-GPU_MEMORY = "dreamforge_gpu_memory_bytes"
 
 
 @dataclass(frozen=True)
@@ -160,18 +158,3 @@ def is_low() -> bool:
 
 def devices() -> list[Device]:
     return workforce.devices(queues())
-
-
-@kept(METRICS_S)
-def gpu_memory() -> dict[str, dict[str, int]]:
-    """Bytes by device and moment, where the workers count beside this process."""
-    if not metrics.are_shared():
-        return {}
-    found: dict[str, dict[str, int]] = {}
-    with metrics.exclusive():
-        families = metrics.collect()
-    for family in families:
-        for sample in family.samples if family.name == GPU_MEMORY else ():
-            moments = found.setdefault(sample.labels["device"], {})
-            moments[sample.labels["moment"]] = int(sample.value)
-    return found

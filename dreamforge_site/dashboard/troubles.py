@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from dreamforge_site.dashboard.keeping import kept
 from jobs.models import Job
 from jobs.states import State
 from jobs.webhooks.models import Outcome, WebhookDelivery
+from registry import wording
 
 SEE_JOBS, SEE_QUEUES, SEE_WORKERS = "jobs.view_job", "jobs.view_queue", "jobs.view_worker"
 SEE_MODELS, SEE_DOWNLOADS = "registry.view_model", "downloader.view_download"
@@ -70,7 +70,7 @@ def _page(rule: Rule) -> str:
 
 
 def _free() -> str:
-    return filesizeformat(figures.disk().free_bytes or 0)
+    return wording.size(figures.disk().free_bytes or 0)
 
 
 def _low_disk() -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count
 from django.utils.dateparse import parse_datetime
-from django.utils.module_loading import import_string
 
 from jobs import queueing
 from jobs.models import Job
@@ -18,11 +16,14 @@ from registry.models import Model
 
 @dataclass(frozen=True)
 class Device:
-    """`memory`: bytes by moment (before, after, peak), as its runners last said."""
+    """Bytes are None where no driver told."""
 
     name: str
     models: list[str]
-    memory: dict[str, int] = field(default_factory=dict)
+    label: str = ""
+    total: int | None = None
+    used: int | None = None
+    peak: int | None = None
 
 
 def queues() -> list[dict[str, Any]]:
@@ -30,7 +31,6 @@ def queues() -> list[dict[str, Any]]:
     overview = queueing.overview()
     workers = [worker for queue in overview for worker in queue["workers"]]
     names, busy = _names(workers), _busy()
-    memory = import_string(settings.GPU_MEMORY)()
     for queue in overview:
         queue["slots"] = sum(worker["slots"] for worker in queue["workers"])
         for worker in queue["workers"]:
@@ -39,7 +39,7 @@ def queues() -> list[dict[str, Any]]:
             worker["busy"] = busy.get(worker["id"], 0)
             worker["since"] = parse_datetime(worker["started_at"])
             if queue["name"] == "gpu":
-                worker["cards"] = _cards(worker["devices"], models, memory)
+                worker["cards"] = _cards(worker, models)
     return overview
 
 
@@ -53,8 +53,9 @@ def devices(overview: list[dict[str, Any]]) -> list[Device]:
     ]
 
 
-def _cards(names: list[Any], models: list[str], memory: dict[str, dict[str, int]]) -> list[Device]:
-    return [Device(str(name), models, memory.get(str(name), {})) for name in names]
+def _cards(worker: dict[str, Any], models: list[str]) -> list[Device]:
+    facts = worker["device_facts"]
+    return [Device(str(name), models, **facts.get(str(name), {})) for name in worker["devices"]]
 
 
 def _names(workers: list[dict[str, Any]]) -> dict[str, str]:

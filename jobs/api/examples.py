@@ -126,7 +126,32 @@ QUEUES = _answer(
     "Two queues",
     {
         "queues": [
-            {"name": "gpu", "paused": False, "reason": "", "depth": 3, "running": 1, "workers": []},
+            {
+                "name": "gpu",
+                "paused": False,
+                "reason": "",
+                "depth": 3,
+                "running": 1,
+                "workers": [
+                    {
+                        "id": "gpu@forge/412/2210/a1b2c3d4",
+                        "slots": 1,
+                        "devices": ["0"],
+                        "device_facts": {
+                            "0": {
+                                "label": "NVIDIA H100 80GB HBM3",
+                                "total": 85_520_809_984,
+                                "used": 13_958_643_712,
+                                "peak": 12_884_901_888,
+                            }
+                        },
+                        "warm_models": ["0190e5a4-7d2b-7c6e-9a51-3f0d2c9e8b11"],
+                        "stopping": False,
+                        "started_at": "2026-11-21T06:51:00Z",
+                        "seen_at": "2026-11-21T15:49:07Z",
+                    }
+                ],
+            },
             {
                 "name": "io",
                 "paused": True,

@@ -16,7 +16,6 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs import metrics
 from jobs.errors import AttemptFailed
 from jobs.generation import keepers, plans, recipe, storing
 from jobs.generation.plans import Plan
@@ -176,7 +175,7 @@ class _Drawing(Listener):
     def device_memory(self, before: int | None, after: int | None, peak: int) -> None:
         if before is not None or peak:
             self.run.log("gpu.mem", before=before, after=after, peak=peak)
-            metrics.gpu_memory(self.run.device, before=before, after=after, peak=peak)
+            keepers.measured(self.run.device, before, after, peak)
 
     def _Loading(self, said: Loading) -> None:  # noqa: N802  named as the messages are
         for index in self.left:
@@ -200,7 +199,8 @@ class _Drawing(Listener):
         self.run.artifact(said.index, storing.store(place, said, self.run.wait))
         self.run.progress(said.index, "finalize", 1.0)
         self.left.discard(said.index)
-        Path(said.path).unlink(missing_ok=True)
+        for path in filter(None, (said.path, said.thumbnail_path)):
+            Path(path).unlink(missing_ok=True)
 
     def _Note(self, said: Note) -> None:  # noqa: N802
         self.run.log(f"runner.{said.code}", said.message, level=said.level)

@@ -6,7 +6,15 @@ from datetime import datetime
 
 from django import template
 
+from registry import wording
+
 register = template.Library()
+
+
+@register.filter
+def sized(count: int | None) -> str:
+    """Bytes; a dash where nobody knows."""
+    return "-" if count is None else wording.size(count)
 
 
 @register.filter

@@ -96,6 +96,16 @@ def test_a_claim_that_never_became_a_run_is_given_back(worker: WorkerProcess) ->
     invariants.check([job_id], ended=False)
 
 
+def test_a_worker_shows_what_its_devices_tell(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"0": {"label": "NVIDIA H100", "total": 80, "used": 13}}
+    monkeypatch.setattr(worker, "_look_at", lambda _slots: facts)
+    worker.look_at_devices()
+    worker.register()
+    assert Worker.objects.get(id=worker.holder).device_facts == facts
+
+
 def test_two_suspects_never_run_in_one_process(worker: WorkerProcess) -> None:
     """One of them may be what killed the worker that ran both."""
     suspects = [submit(items=5, item_ms=100) for _ in range(2)]

@@ -13,12 +13,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from downloader.hub.models import Repo, Snapshot
 from downloader.models import Download
 from dreamforge_site.accounts.models import User
 from dreamforge_site.dashboard import figures, keeping, trends
-from jobs import metrics as job_metrics
 from jobs import queueing
 from jobs.admin.live import HEADER
 from jobs.models import Job, Worker
@@ -98,23 +98,23 @@ def test_the_rate_is_that_of_downloads_that_run_and_still_tell(operator: Client)
     assert (told.running, told.rate_bps) == (2, 700)
 
 
-def test_devices_tell_which_model_they_hold_and_how_much_memory(
-    operator: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_devices_tell_which_model_they_hold_and_how_much_memory(operator: Client) -> None:
     model = a_model("held")
+    gib = 2**30
+    facts = {"label": "NVIDIA H100", "total": 80 * gib, "used": 13 * gib, "peak": 12 * gib}
     Worker.objects.create(
-        id="gpu@host/1", queue="gpu", slots=1, devices=["3"], warm_models=[str(model.pk)]
+        id="gpu@host/1",
+        queue="gpu",
+        slots=2,
+        devices=["3", "4"],
+        device_facts={"3": facts},
+        warm_models=[str(model.pk)],
     )
-    monkeypatch.setattr(figures, "gpu_memory", lambda: {"3": {"peak": 12 * 2**30}})
-    page = text(operator.get("/admin/"))
-    assert "Device 3" in page
+    page = " ".join(strip_tags(text(operator.get("/admin/"))).split())
+    assert "Device 3 NVIDIA H100" in page
     assert "held in memory" in page
-    assert "12.0\xa0GB" in page
-
-
-def test_memory_is_what_the_runners_last_said(db: None) -> None:
-    job_metrics.gpu_memory("test-7", before=1, after=2, peak=3)
-    assert figures.gpu_memory()["test-7"] == {"before": 1, "after": 2, "peak": 3}
+    assert "13.0 GiB of 80.0 GiB in use, 12.0 GiB at the peak" in page
+    assert "Device 4 held in memory No driver tells of its memory" in page
 
 
 def test_charts_show_the_day_by_the_hour(operator: Client) -> None:
@@ -162,7 +162,7 @@ def test_what_needs_a_hand_is_told_with_the_page_where_it_is_done(operator: Clie
 def test_low_space_is_told(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "disk", lambda: figures.Disk(10, 5, 0))
     [low] = operator.get("/admin/").context["troubles"]
-    assert low.title == "Only 5\xa0bytes are free for models"
+    assert low.title == "Only 5 B are free for models"
     assert low.level == "danger"
 
 

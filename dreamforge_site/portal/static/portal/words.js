@@ -1,11 +1,11 @@
 /* Numbers and states as people read them. */
 
-const UNITS = ["B", "KB", "MB", "GB", "TB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function bytes(count) {
   if (count === null || count === undefined) return "size unknown";
   let value = count, unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
+  while (value >= 1024 && unit < UNITS.length - 1) { value /= 1024; unit += 1; }
   const digits = unit === 0 || value >= 100 ? 0 : 1;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
@@ -42,6 +42,7 @@ export const STATES = {
 export const KINDS = {
   download: "Install",
   mirror: "Download",
+  install: "Install",
   sync: "Sync",
   verify: "Verify",
   hub_verify: "Verify",

@@ -53,14 +53,14 @@ export async function* pages(path, query, signal) {
   } while (cursor);
 }
 
-const UNITS = ["B", "KB", "MB", "GB", "TB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function bytes(count) {
   if (count === null || count === undefined) return "size unknown";
   let value = count;
   let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1000;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
     unit += 1;
   }
   return `${unit ? value.toFixed(1) : value} ${UNITS[unit]}`;
