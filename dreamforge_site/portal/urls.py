@@ -16,9 +16,15 @@ urlpatterns = [
     ),
     path(
         "downloads/<uuid:download_id>",
-        views.PageView.as_view(name="downloads"),
+        views.PageView.as_view(name="downloads", one="download"),
         name="download",
     ),
+    path(
+        "repositories/<uuid:repo_id>",
+        views.PageView.as_view(name="repositories", one="repository"),
+        name="repository",
+    ),
+    path("register", views.register, name="register"),
     path("sign-in", views.SignInView.as_view(), name="sign-in"),
     path("sign-out", views.SignOutView.as_view(), name="sign-out"),
     path("offline", views.offline, name="offline"),

@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import views as auth
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -47,6 +47,7 @@ PAGES = (
     Page("create", "Create", "spark"),
     Page("images", "Images", "image"),
     Page("models", "Models", "cube"),
+    Page("repositories", "Repositories", "folder", on_phone=False),
     Page("add", "Add a model", "plus", on_phone=False),
     Page("downloads", "Downloads", "download"),
     Page("account", "Account", "person", on_phone=False),
@@ -59,14 +60,15 @@ class PageView(View):
     """One page for whoever is signed in; anybody else signs in first."""
 
     name = "home"
+    one = ""  # the template of a single thing, where its page is not that of the list
 
-    def get(self, request: HttpRequest, download_id: uuid.UUID | None = None) -> HttpResponseBase:
+    def get(self, request: HttpRequest, **ids: uuid.UUID) -> HttpResponseBase:
         has_session = request.user.is_authenticated
         user = visitors.visitor(request)
         if user is None:
             return redirect_to_login(request.get_full_path(), reverse("portal:sign-in"))
-        template = "download" if download_id else self.name
-        facts = {"download_id": download_id, **self._facts(request, user)}
+        template = self.one or self.name
+        facts = {**ids, **self._facts(request, user)}
         context = {
             "page": BY_NAME[self.name],
             "pages": PAGES,
@@ -85,6 +87,8 @@ class PageView(View):
             "worker": reverse("portal:worker"),
             "root": reverse("portal:home"),
             "icon": static("portal/icon-192.png"),
+            # Paths on the server's disk are for those who look after it.
+            "models_root": str(settings.MODELS_ROOT) if user.is_staff else "",
             # Pretended drawing needs no model, so the form is drawn from the schema of any.
             "without_model": schema_for(SDXL_CHECKPOINT) if settings.RUNNER == "fake" else None,
         }
@@ -98,6 +102,24 @@ class SignInView(auth.LoginView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return policy.protect(super().dispatch(request, *args, **kwargs))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(may_register=settings.ALLOW_REGISTRATION, **kwargs)
+
+
+@require_safe
+def register(request: HttpRequest) -> HttpResponseBase:
+    """A form for strangers. Its script makes the account by `/v1` and then signs in with it."""
+    if not settings.ALLOW_REGISTRATION:
+        raise Http404
+    if request.user.is_authenticated:
+        return redirect("portal:home")
+    root = reverse("portal:home")
+    context = {
+        "next": request.GET.get("next", ""),  # checked by the signing in that it is handed to
+        "facts": {"user": None, "csrf": get_token(request), "root": root},
+    }
+    return policy.protect(render(request, "portal/register.html", context))
 
 
 class SignOutView(auth.LogoutView):

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from dreamforge_site.accounts.authentication import OpenAuthentication, SessionAuthentication
 from dreamforge_site.accounts.models import User
 from jobs import kinds, submission
+from jobs.api.access import CHANGE
 from jobs.errors import NotAllowed
 
 
@@ -31,6 +32,7 @@ def told(user: User) -> dict[str, Any]:
         "id": str(user.pk),
         "username": user.get_username(),
         "is_staff": user.is_staff,
+        "may_act_for_others": user.has_perm(CHANGE),
         "may_start": [kind.name for kind in kinds.table().values() if _may_start(user, kind)],
     }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests import hubs
 from tests.hubs import models
@@ -16,9 +16,11 @@ from tests.jobs.generation.forge import Forge
 from tests.live import ADMIN, Templates, child_environment, manage
 
 REPO = "forge/tiny-xl"
+TRACKED = "forge/kept-xl"
+LARGE = "forge/many-files"
 SLOW_REPO = "forge/slow-xl"  # many seconds, whatever the network
 MEMBER = ("mira", "a password of the portal")  # may draw, and download nothing
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 FILES = {
     "xl.safetensors": models.sdxl_checkpoint(),
     "README.md": "---\nlicense: openrail++\n---\n# Tiny\n",
@@ -27,11 +29,19 @@ FILES = {
 }
 
 
+class World(Forge):
+    """The service, and the hub that it asks."""
+
+    hub: hubs.Hub
+
+
 @contextmanager
-def world(templates: Templates, data_dir: Path) -> Iterator[Forge]:
+def world(templates: Templates, data_dir: Path) -> Iterator[World]:
     """The service, with one model to draw with and a member who is no staff."""
     with hubs.running() as hub:
         hub.huggingface.add(REPO, FILES, card={"license": "openrail++"})
+        hub.huggingface.add(TRACKED, FILES, card={"license": "openrail++"})
+        hub.huggingface.add(LARGE, {f"part-{n:05}.txt": "" for n in range(10_000)})
         hub.huggingface.add(SLOW_REPO, {"large.safetensors": hubs.Generated(24 << 20)})
         hub.faults.add(hubs.faults.RateCap(2 << 20), path="*large.safetensors")
         variables = {
@@ -44,7 +54,8 @@ def world(templates: Templates, data_dir: Path) -> Iterator[Forge]:
             "DREAMFORGE_FAKE_STEP_MS": "40",
         }
         prepare(child_environment(data_dir, variables))
-        forge = Forge(data_dir, variables)
+        forge = World(data_dir, variables)
+        forge.hub = hub
         try:
             forge.wait_until_ready()
             install(forge)
@@ -63,16 +74,22 @@ def prepare(environment: dict[str, str]) -> None:
 
 
 def install(forge: Forge) -> None:
-    """As staff would, over the API."""
+    ref = {"ref": f"hf:{REPO}#xl.safetensors", "enable": True}
+    done = as_staff(forge, "models:download?wait=60", ref)
+    assert done.get("status") == "succeeded", done
+
+
+def as_staff(forge: Forge, path: str, body: dict[str, Any]) -> Any:
+    """POST to the API, which takes it."""
     name, password = ADMIN
     call = requests.Session()
     signed = call.post(
         f"{forge.base}/v1/auth/login", json={"username": name, "password": password}, timeout=30
     )
     call.headers["Authorization"] = f"Bearer {signed.json()['token']}"
-    ref: dict[str, str | bool] = {"ref": f"hf:{REPO}#xl.safetensors", "enable": True}
-    done = call.post(f"{forge.base}/v1/models:download?wait=60", json=ref, timeout=90)
-    assert done.json().get("status") == "succeeded", done.text
+    answer = call.post(f"{forge.base}/v1/{path}", json=body, timeout=90)
+    assert answer.ok, answer.text
+    return answer.json()
 
 
 def sign_in(page: Page, account: tuple[str, str], address: str = "/app/") -> None:
@@ -84,12 +101,12 @@ def sign_in(page: Page, account: tuple[str, str], address: str = "/app/") -> Non
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
 
 
-def draw(page: Page, prompt: str, *, count: int = 1, steps: int = 2) -> Locator:
+def draw(page: Page, prompt: str, *, count: int = 1, steps: int = 2, side: int = 64) -> Locator:
     """Fills the form, starts, and waits for the end; the images."""
     page.goto("/app/create")
     page.get_by_label("Prompt", exact=True).fill(prompt)
-    page.get_by_label("Width").fill("64")
-    page.get_by_label("Height").fill("64")
+    page.get_by_label("Width").fill(str(side))
+    page.get_by_label("Height").fill(str(side))
     page.get_by_label("Images", exact=True).fill(str(count))
     page.get_by_text("More settings").click()
     page.get_by_label("Steps").fill(str(steps))
@@ -100,11 +117,15 @@ def draw(page: Page, prompt: str, *, count: int = 1, steps: int = 2) -> Locator:
     return images
 
 
-def width_of(page: Page) -> tuple[int, int]:
-    """How wide the page is, and how wide its window."""
-    script = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    whole, seen = page.evaluate(script)
-    return int(whole), int(seen)
+def too_small(page: Page) -> list[str]:
+    """What can be touched and is smaller than a finger, by its markup."""
+    touched = "button, a.button, a.touch, nav a, select, input, summary"
+    small = """(touched) => [...document.querySelectorAll(touched)]
+        .map((one) => [one, (one.closest("label") || one).getBoundingClientRect()])
+        .filter(([, box]) => box.width && (box.height < 44 || box.width < 44))
+        .map(([one]) => one.outerHTML.slice(0, 80))"""
+    found: list[str] = page.evaluate(small, touched)
+    return found
 
 
 def shown_width(image: Locator) -> int:
@@ -114,4 +135,7 @@ def shown_width(image: Locator) -> int:
     return int(width)
 
 
-ANY_PICTURE = re.compile(r"/v1/artifacts/[0-9a-f-]{36}/file\?")
+def door_of(image: Locator) -> str:
+    """The last word of the address it was loaded from: `file` or `thumbnail`."""
+    expect(image).to_have_js_property("complete", True)
+    return str(image.evaluate("image => new URL(image.currentSrc).pathname.split('/').pop()"))

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +12,9 @@ from runners import image_files
 from runners.engines.base import Picture
 from tests.browser import portal
 from tests.browser.conftest import SCREENSHOTS, barriers, is_wider_than_its_window, visit
-from tests.browser.portal import MEMBER, PHONE, draw, shown_width, sign_in
+from tests.browser.portal import MEMBER, PHONE, door_of, draw, shown_width, sign_in
 from tests.jobs.generation.forge import Forge
-from tests.live import ADMIN, Templates
+from tests.live import ADMIN
 
 pytestmark = [pytest.mark.pure, pytest.mark.live]
 
@@ -26,49 +22,13 @@ HOSTILE = (
     "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script> "
     "{{ 7*7 }} &amp; \u202egnp.exe\u202c \u0645\u0631\u062d\u0628\u0627 🦊🔥 " + "w" * 3000
 )
-PAGES = ("", "create", "images", "models", "add", "downloads", "account")
+PAGES = ("", "create", "images", "models", "repositories", "add", "downloads", "account")
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "phone": {"color_scheme": "light", "viewport": PHONE},
     "small": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
 }
-
-
-@pytest.fixture(scope="module")
-def forge(live_templates: Templates) -> Iterator[Forge]:
-    folder = Path(tempfile.mkdtemp(prefix="dreamforge-portal-"))
-    try:
-        with portal.world(live_templates, folder) as started:
-            yield started
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def visitor(browser: Browser, forge: Forge) -> Iterator[Page]:
-    with visit(browser, forge.base) as page:
-        yield page
-
-
-@pytest.fixture
-def member(visitor: Page) -> Page:
-    sign_in(visitor, MEMBER)
-    return visitor
-
-
-@pytest.fixture
-def staff(visitor: Page) -> Page:
-    sign_in(visitor, ADMIN)
-    return visitor
-
-
-@pytest.fixture
-def pocket(browser: Browser, forge: Forge) -> Iterator[Page]:
-    """The member's phone."""
-    with visit(browser, forge.base, viewport=PHONE) as page:
-        sign_in(page, MEMBER)
-        yield page
 
 
 # Signing in and out
@@ -183,6 +143,34 @@ def test_the_gallery_finds_images_by_words_and_seed(member: Page) -> None:
     expect(member.get_by_text("No image fits.")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("address", "place"), [("create", "#items"), ("images", "#found"), ("", "#recent")]
+)
+def test_tiles_load_thumbnails_and_an_opened_image_is_the_whole_one(
+    member: Page, address: str, place: str
+) -> None:
+    draw(member, f"a wide field seen from {place}", side=512)
+    if address != "create":
+        member.goto(f"/app/{address}")
+    tile = member.locator(f"{place} button.tile img").first
+    expect(tile).to_be_visible()
+    assert (door_of(tile), shown_width(tile)) == ("thumbnail", 384)
+    room = [tile.get_attribute(name) for name in ("loading", "width", "height")]
+    assert room == ["lazy", "512", "512"]
+    tile.click()
+    whole = member.locator("#picture img.whole")
+    assert (door_of(whole), shown_width(whole)) == ("file", 512)
+
+
+def test_a_thumbnail_that_cannot_be_had_is_replaced_by_the_image(member: Page) -> None:
+    draw(member, "a field in fog", side=512)
+    member.route("**/v1/artifacts/*/thumbnail?*", lambda route: route.fulfill(body="no picture"))
+    member.goto("/app/images")
+    tile = member.get_by_role("img", name="a field in fog").first
+    expect(tile).to_have_js_property("naturalWidth", 512)
+    assert door_of(tile) == "file"
+
+
 def test_settings_of_an_image_are_used_again(member: Page) -> None:
     draw(member, "an owl on a gate", steps=3)
     member.goto("/app/images")
@@ -224,8 +212,9 @@ def dropped(page: Page, data: bytes, name: str = "picture.png", kind: str = "ima
 
 
 def test_a_dropped_image_tells_where_it_comes_from(member: Page) -> None:
-    image = draw(member, "a signed picture").first
-    data = member.request.get(str(image.get_attribute("src"))).body()
+    draw(member, "a signed picture").first.click()
+    whole = member.locator("#picture img.whole")
+    data = member.request.get(str(whole.get_attribute("src"))).body()
     member.goto("/app/images")
     dropped(member, data)
     verdict = member.locator("#verdict [data-verdict]")
@@ -327,7 +316,7 @@ def test_a_repository_of_ten_thousand_files_is_chosen_from(staff: Page) -> None:
     expect(staff.locator("#reading")).to_have_text("10000 files")
     expect(staff.locator("#tree li")).to_have_count(201)
     staff.get_by_role("button", name="Select all").click()
-    expect(staff.locator("#total")).to_contain_text("10000 files, 10.0 MB; 5.0 MB here already")
+    expect(staff.locator("#total")).to_contain_text("10000 files, 9.5 MiB; 4.8 MiB here already")
     staff.get_by_role("button", name="Show 200 more of 9800").click()
     expect(staff.get_by_label("part-00399.bin")).to_be_checked()
     staff.get_by_label("Filter by pattern").fill("part-0999?.bin")
@@ -417,14 +406,9 @@ def test_every_page_is_whole_for_everybody(browser: Browser, forge: Forge, view:
 
 
 def test_what_is_touched_is_large_enough_for_a_finger(pocket: Page) -> None:
-    touched = "button, a.button, nav a, select, input, summary"
-    small = """(touched) => [...document.querySelectorAll(touched)]
-        .map((one) => [one, (one.closest("label") || one).getBoundingClientRect()])
-        .filter(([, box]) => box.width && (box.height < 44 || box.width < 44))
-        .map(([one]) => one.outerHTML.slice(0, 80))"""
     found: dict[str, Any] = {}
     for name in PAGES:
         pocket.goto(f"/app/{name}")
         pocket.wait_for_load_state("networkidle")
-        found[name] = pocket.evaluate(small, touched)
+        found[name] = portal.too_small(pocket)
     assert found == {name: [] for name in PAGES}

@@ -3,9 +3,10 @@
 import * as api from "./api.js";
 import { $, fill, h } from "./dom.js";
 import { app, mayStart } from "./session.js";
-import { problem, watch } from "./telling.js";
+import { problem } from "./telling.js";
 import { Tree } from "./tree.js";
 import * as shelf from "./tree_shown.js";
+import { watch } from "./watching.js";
 import { bytes, plural } from "./words.js";
 
 const COMMIT = /^[0-9a-f]{40}$/;
@@ -43,6 +44,7 @@ async function show(place) {
   at = place;
   $("repository-title").textContent = name();
   $("facts-line").textContent = "";
+  tracked(null);
   const query = { author: at.author, repo: at.repo };
   const refs = await api.get("/hf/refs", query);
   revisions(refs);
@@ -65,10 +67,17 @@ async function described(query) {
   try {
     const card = await api.get("/hf/repo", query);
     const told = [card.licence && `licence ${card.licence}`, card.gated && "gated: its terms must be accepted on its page", card.private && "private", card.commit && `commit ${card.commit.slice(0, 12)}`, card.source === "mirror" && "from the last sync: the hub cannot be reached"];
-    if (query.revision === at.revision) $("facts-line").textContent = told.filter(Boolean).join(" · ");
+    if (query.revision !== at.revision) return;
+    $("facts-line").textContent = told.filter(Boolean).join(" · ");
+    tracked(card.repo_id);
   } catch (error) {
     $("facts-line").textContent = error.message;
   }
+}
+
+function tracked(id) {
+  $("tracked").hidden = !id;
+  if (id) $("to-repository").href = app(`repositories/${id}`);
 }
 
 /** Reads folder after folder, so that sums are true; what is read is shown and can be chosen. */
@@ -154,6 +163,7 @@ function leave(id, type, title) {
 $("address").addEventListener("submit", look);
 $("revision").addEventListener("change", () => {
   at = { ...at, revision: $("revision").value, path: null };
+  tracked(null);
   described({ author: at.author, repo: at.repo, revision: at.revision });
   files().catch((error) => problem(error));
 });

@@ -3,15 +3,17 @@
 import { FACTS, app } from "./session.js";
 
 const TRIES = 3;
+const ABSENT = [502, 503, 504]; // of a proxy, while the service behind it is away
 const WAIT_MS = 800;
 
 export class Refused extends Error {
-  constructor(status, told) {
+  constructor(status, told, retryAfterS = 0) {
     super(told.message || `The service answered ${status}.`);
     this.status = status;
     this.code = told.code || "unknown";
     this.fields = (told.details && told.details.fields) || {};
     this.reference = told.correlation_id || "";
+    this.retryAfterS = retryAfterS;
   }
 }
 
@@ -43,6 +45,10 @@ export async function post(path, body = {}) {
   }
 }
 
+/** Sent one time only: for a call that does not know a repetition as one. */
+export const once = (path, body) =>
+  call("POST", path, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
 export const remove = (path) => call("DELETE", path, {});
 
 /** A file as it is. */
@@ -69,7 +75,8 @@ async function call(method, path, { headers = {}, body }) {
   }
   if (answer.status === 401) signIn();
   const told = await read(answer);
-  if (!answer.ok) throw new Refused(answer.status, told);
+  if (ABSENT.includes(answer.status) && !told.code) throw new Unreachable();
+  if (!answer.ok) throw new Refused(answer.status, told, Number(answer.headers.get("Retry-After")) || 0);
   return told;
 }
 

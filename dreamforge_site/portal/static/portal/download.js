@@ -2,8 +2,10 @@
 
 import * as api from "./api.js";
 import { $, fill, h } from "./dom.js";
-import { FACTS, app, mayStart } from "./session.js";
-import { forget, problem, watch } from "./telling.js";
+import { FACTS, app, mayActOn, mayStart } from "./session.js";
+import { Stream } from "./stream.js";
+import { met, problem } from "./telling.js";
+import { forget, watch } from "./watching.js";
 import { KINDS, OVER, STATES, bytes, duration, plural } from "./words.js";
 
 const ID = FACTS.download_id;
@@ -13,7 +15,6 @@ const LOG_LINES = 500;
 const rows = new Map(); // path → what draws it
 let shown = FILES_AT_ONCE;
 let one = null;
-let last = 0; // the last event that was drawn
 
 const title = () => one.ref || one.source_uri || KINDS[one.kind] || one.kind;
 
@@ -26,11 +27,14 @@ function draw() {
   $("overall").value = one.status === "succeeded" ? 100 : one.progress_pct;
   $("status").textContent = line();
   const over = OVER.includes(one.status);
-  $("pause").hidden = over;
-  $("resume").hidden = !["failed", "canceled"].includes(one.status) || !mayStart(one.kind);
+  const mayAct = mayActOn(one.owner_id);
+  $("pause").hidden = over || !mayAct;
+  $("resume").hidden = !["failed", "canceled"].includes(one.status) || !mayAct || !mayStart(one.kind);
   $("resume").textContent = one.status === "failed" ? "Try again" : "Resume";
   $("to-model").hidden = !(one.kind === "download" && one.status === "succeeded" && one.model_id);
   if (one.model_id) $("to-model").href = `${app("create")}#model=${one.model_id}`;
+  $("to-repository").hidden = !one.repo_id;
+  if (one.repo_id) $("to-repository").href = app(`repositories/${one.repo_id}`);
 }
 
 function line() {
@@ -51,11 +55,8 @@ async function refresh() {
 }
 
 function listen() {
-  const stream = new EventSource(`/v1/downloads/${ID}/stream`);
-  stream.addEventListener("progress", (event) => moved(event));
-  stream.addEventListener("log", (event) => said(event));
-  stream.addEventListener("error", (event) => { if (event.data) said(event); });
-  stream.addEventListener("end", () => { stream.close(); ended(); });
+  const hear = { progress: moved, log: said, error: said, end: ended };
+  new Stream(ID, `/downloads/${ID}/stream`, hear, () => refresh().catch((error) => met(error)));
 }
 
 function moved(event) {
@@ -67,9 +68,6 @@ function moved(event) {
 }
 
 function said(event) {
-  const id = Number(event.lastEventId);
-  if (id && id <= last) return;
-  last = id || last;
   const told = JSON.parse(event.data);
   const time = new Date(told.ts).toLocaleTimeString();
   $("log").append(h("li", { class: told.level, dir: "auto" }, `${time} ${told.message || told.code}`));
@@ -121,9 +119,12 @@ async function files() {
 
 async function lookAtFiles() {
   try {
-    if (!document.hidden) await files();
+    if (!document.hidden) {
+      await files();
+      met(null);
+    }
   } catch (error) {
-    problem(error);
+    met(error);
   }
   if (!OVER.includes(one.status)) setTimeout(lookAtFiles, FILES_EVERY_MS);
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, h } from "./dom.js";
 import { app, mayStart } from "./session.js";
-import { problem } from "./telling.js";
+import { met, problem } from "./telling.js";
 import { KINDS, OVER, STATES, bytes, duration, moment } from "./words.js";
 
 const PAGE = 30;
@@ -65,9 +65,10 @@ async function look() {
       }
       $("none").hidden = rows.size > 0;
       problem(null);
+      met(null);
     }
   } catch (error) {
-    problem(error);
+    met(error);
   }
   setTimeout(look, LOOK_EVERY_MS);
 }

@@ -72,7 +72,7 @@ async function verify(file) {
   if (!["image/png", "image/jpeg"].includes(file.type)) {
     return problem({ message: "Only PNG and JPEG files say where they come from." }, place);
   }
-  if (file.size > LARGEST) return problem({ message: `The file has ${bytes(file.size)}; 64 MB is the most.` }, place);
+  if (file.size > LARGEST) return problem({ message: `The file has ${bytes(file.size)}; 64 MiB is the most.` }, place);
   fill(place, h("p", { class: "quiet" }, "Looking at the file…"));
   try {
     fill(place, verdict(await api.upload("/artifacts:verify", file), file));

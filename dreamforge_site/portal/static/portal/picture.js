@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, facts, fill, h, open } from "./dom.js";
-import { app } from "./session.js";
+import { app, mayActOn } from "./session.js";
 import { problem, toast } from "./telling.js";
 import { bytes, moment, short } from "./words.js";
 
@@ -12,7 +12,8 @@ export const LINKS_FOR_S = 21600;
 /** A tile of a list; `onRemoved` is called when the image was removed. */
 export function tile(image, names, onRemoved = () => {}) {
   const alt = short(image.prompt || `Image ${image.item_index + 1}`, 120);
-  const drawn = h("img", { src: image.url, alt, width: image.width, height: image.height, loading: "lazy", decoding: "async" });
+  const drawn = h("img", { src: image.thumbnail_url || image.url, alt, width: image.width, height: image.height, loading: "lazy", decoding: "async" });
+  if (image.thumbnail_url) drawn.addEventListener("error", () => { drawn.src = image.url; }, { once: true });
   const button = h("button", { type: "button", class: "tile" }, drawn);
   button.addEventListener("click", () => show(image, names, () => { button.remove(); onRemoved(); }));
   return button;
@@ -64,7 +65,7 @@ function actions(image, wrong, dialog, onRemoved) {
   return h("div", { class: "actions" },
     h("button", { type: "button", class: "main", onclick: () => reuse(image.request) }, "Use these settings again"),
     h("a", { class: "button", href: image.url, download: name }, "Download"),
-    h("button", { type: "button", onclick: (event) => ask(event.currentTarget, () => drop(image, wrong, dialog, onRemoved)) }, "Delete"));
+    mayActOn(image.owner_id) ? h("button", { type: "button", onclick: (event) => ask(event.currentTarget, () => drop(image, wrong, dialog, onRemoved)) }, "Delete") : null);
 }
 
 /** A second press within a few seconds means it. */

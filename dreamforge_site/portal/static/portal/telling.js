@@ -1,13 +1,8 @@
-/* What went wrong, short messages, and word of work that has ended while a page is open. */
+/* What went wrong, short messages, and word that the service is away. */
 
-import * as api from "./api.js";
+import { Unreachable } from "./api.js";
 import { $, fill, h } from "./dom.js";
-import { FACTS, USER, app } from "./session.js";
-import { KINDS, OVER, STATES, short } from "./words.js";
 
-const KEPT = `portal-watched-${USER.id}`;
-const MOST = 50;
-const LOOK_EVERY_MS = 5000;
 const TOAST_MS = 8000;
 
 /** Shows an error where the page has its place for it; null clears it. */
@@ -17,66 +12,28 @@ export function problem(error, place = $("problem")) {
   fill(place, h("p", { class: "notice wrong" }, error.message, more));
 }
 
+/** Says at the top of the page that nobody answers, for as long as that is so. */
+export function away(isAway) {
+  if (Boolean($("away").childElementCount) === isAway) return;
+  fill($("away"), isAway
+    ? h("p", { class: "notice wrong" }, "The service cannot be reached. What it works on goes on, and this page tries again by itself.")
+    : null);
+}
+
+/** What a page met that looks by itself now and then; null: all is well. */
+export function met(error) {
+  away(error instanceof Unreachable);
+  if (error && !(error instanceof Unreachable)) problem(error);
+}
+
 export function toast(text, address) {
   const shown = h("div", { class: "toast" }, address ? h("a", { href: address, dir: "auto" }, text) : h("span", { dir: "auto" }, text));
   $("toasts").append(shown);
-  setTimeout(() => shown.remove(), TOAST_MS);
+  fade(shown);
 }
 
-/** Tell the user when this job or download has ended, from whichever page is open then. */
-export function watch(id, type, title) {
-  keep([...watched().filter((one) => one.id !== id), { id, type, title: short(title, 80) }].slice(-MOST));
-}
-
-export function forget(id) {
-  const before = watched();
-  keep(before.filter((one) => one.id !== id));
-  return before.some((one) => one.id === id);
-}
-
-export function begin() {
-  setInterval(look, LOOK_EVERY_MS);
-}
-
-function watched() {
-  try {
-    const found = JSON.parse(localStorage.getItem(KEPT) || "[]");
-    return Array.isArray(found) ? found : [];
-  } catch {
-    return [];
-  }
-}
-
-function keep(list) {
-  try {
-    localStorage.setItem(KEPT, JSON.stringify(list));
-  } catch {
-    // A browser that keeps nothing for us: only this page tells of its work.
-  }
-}
-
-async function look() {
-  for (const one of watched()) {
-    try {
-      const job = await api.get(`/jobs/${encodeURIComponent(one.id)}`);
-      if (OVER.includes(job.status) && forget(one.id)) tell(one, job);
-    } catch (error) {
-      if (error.status === 404) forget(one.id);
-      else return; // the service is away: look again later
-    }
-  }
-}
-
-function tell(one, job) {
-  const title = `${KINDS[one.type] || "Job"}: ${STATES[job.status].toLowerCase()}`;
-  const address = one.type === "generate" ? `${app("create")}#job=${one.id}` : app(`downloads/${one.id}`);
-  toast(`${title}. ${one.title}`, address);
-  notify(title, { body: one.title, tag: one.id, icon: FACTS.icon, data: { url: address } });
-}
-
-async function notify(title, options) {
-  if (!("Notification" in window) || Notification.permission !== "granted") return;
-  const worker = await navigator.serviceWorker?.getRegistration(FACTS.root);
-  if (worker) await worker.showNotification(title, options);
-  else new Notification(title, options);
+/** Its time begins when somebody looks at the page. */
+function fade(shown) {
+  if (document.hidden) document.addEventListener("visibilitychange", () => fade(shown), { once: true });
+  else setTimeout(() => shown.remove(), TOAST_MS);
 }

@@ -3,7 +3,10 @@
 import * as api from "./api.js";
 import { $, fill, h } from "./dom.js";
 import { LINKS_FOR_S, tile } from "./picture.js";
-import { forget, problem, watch } from "./telling.js";
+import { mayActOn } from "./session.js";
+import { Stream } from "./stream.js";
+import { met, problem } from "./telling.js";
+import { forget, watch } from "./watching.js";
 import { OVER, STATES, plural, short } from "./words.js";
 
 let following = null; // the job that the page shows now
@@ -15,7 +18,7 @@ export async function follow(id, { asked, count, names }) {
   following = one;
   history.replaceState(null, "", `#job=${id}`);
   $("work").hidden = false;
-  $("cancel").hidden = false;
+  $("cancel").hidden = true;
   $("cancel").onclick = () => one.cancel();
   problem(null);
   await one.begin(asked, count);
@@ -33,6 +36,8 @@ class Work {
     try {
       const job = await api.get(`/jobs/${this.id}`);
       this.asked = asked || job.params;
+      this.owner_id = job.owner_id;
+      $("cancel").hidden = OVER.includes(job.status) || !mayActOn(job.owner_id);
       this.lay(count || job.summary.count || 1);
       this.say(job);
       $("overall").value = job.progress;
@@ -58,11 +63,14 @@ class Work {
 
   listen() {
     watch(this.id, "generate", short(this.asked.prompt || "", 80));
-    this.stream = new EventSource(`/v1/jobs/${this.id}/progress/stream`);
-    this.stream.addEventListener("progress", (event) => this.moved(JSON.parse(event.data)));
-    this.stream.addEventListener("artifact", () => this.images().catch((error) => problem(error)));
-    this.stream.addEventListener("log", (event) => this.heard(JSON.parse(event.data)));
-    this.stream.addEventListener("end", () => this.ended());
+    const look = () => this.images().catch((error) => met(error));
+    const hear = {
+      progress: (event) => this.moved(JSON.parse(event.data)),
+      artifact: look,
+      log: (event) => this.heard(JSON.parse(event.data)),
+      end: () => this.ended(),
+    };
+    this.stream = new Stream(this.id, `/jobs/${this.id}/progress/stream`, hear, look);
   }
 
   stop() {
@@ -92,7 +100,7 @@ class Work {
   put(image) {
     this.seen.add(image.id);
     const request = { ...kept(this.asked), type: "generate", seed: image.seed, count: 1 };
-    const whole = { ...image, job_id: this.id, prompt: this.asked.prompt, model_id: this.asked.model_id, request };
+    const whole = { ...image, job_id: this.id, prompt: this.asked.prompt, model_id: this.asked.model_id, owner_id: this.owner_id, request };
     const item = this.items.get(image.item_index);
     const made = tile(whole, this.names);
     if (item) item.place.replaceWith(made);
@@ -101,7 +109,6 @@ class Work {
   }
 
   async ended() {
-    this.stream.close();
     try {
       await this.images();
       this.over(await api.get(`/jobs/${this.id}`));
