@@ -29,6 +29,7 @@ class Drawn:
     sha256: str
     size_bytes: int
     pixels_sha256: str = ""  # of the decoded picture: what stays when its metadata is taken away
+    has_thumbnail: bool = False  # its small picture is stored too
 
 
 def record(lease: Lease, step_id: uuid.UUID, item_index: int, drawn: Drawn) -> bool:
@@ -45,11 +46,11 @@ def record(lease: Lease, step_id: uuid.UUID, item_index: int, drawn: Drawn) -> b
 def _replace(job_id: uuid.UUID, step_id: uuid.UUID, item_index: int, drawn: Drawn) -> None:
     """The job's row is locked by the event: nobody else writes about this item."""
     place: dict[str, Any] = {"job_id": job_id, "step_id": step_id, "item_index": item_index}
-    before = Artifact.objects.filter(**place).values_list("s3_key", flat=True).first()
-    Artifact.objects.update_or_create(**place, defaults=asdict(drawn))
-    leftovers.keep(drawn.s3_key)
-    if before is not None and before != drawn.s3_key:
-        leftovers.forget(before)
+    before = Artifact.objects.filter(**place).only("s3_key", "has_thumbnail").first()
+    now, _ = Artifact.objects.update_or_create(**place, defaults=asdict(drawn))
+    leftovers.keep(now.stored_keys)
+    if before is not None and before.s3_key != now.s3_key:
+        leftovers.forget(before.stored_keys)
 
 
 def finished_items(step_id: uuid.UUID) -> set[int]:

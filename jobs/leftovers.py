@@ -10,14 +10,16 @@ again: a worker that dies between the two leaves a file that is found.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from jobs import thumbnails
 from jobs.models import Artifact, Job, Leftover
 
 log = structlog.get_logger(__name__)
@@ -27,19 +29,20 @@ BATCH = 200
 STORED_WITHIN = timedelta(days=1)
 
 
-def expect(key: str) -> None:
-    """A file will be stored under this key; unless a row comes to show it, it goes again."""
-    Leftover.objects.create(s3_key=key, since=timezone.now() + STORED_WITHIN)
+def expect(keys: Sequence[str]) -> None:
+    """Files will be stored under these keys; unless a row comes to show one, it goes again."""
+    since = timezone.now() + STORED_WITHIN
+    Leftover.objects.bulk_create(Leftover(s3_key=key, since=since) for key in keys)
 
 
-def keep(key: str) -> None:
-    """A row shows the file: call this in the transaction that writes the row."""
-    Leftover.objects.filter(s3_key=key).delete()
+def keep(keys: Sequence[str]) -> None:
+    """A row shows the files: call this in the transaction that writes the row."""
+    Leftover.objects.filter(s3_key__in=keys).delete()
 
 
-def forget(key: str) -> None:
-    """No row shows the file any more."""
-    Leftover.objects.create(s3_key=key)
+def forget(keys: Sequence[str]) -> None:
+    """No row shows the files any more."""
+    Leftover.objects.bulk_create(Leftover(s3_key=key) for key in keys)
 
 
 def forget_jobs(jobs: QuerySet[Job]) -> None:
@@ -72,7 +75,7 @@ def clear() -> int:
 
 def _removed(leftover: Leftover) -> bool:
     # The key is in use again when a retry stored the same item a second time.
-    if not Artifact.objects.filter(s3_key=leftover.s3_key).exists():
+    if not Artifact.objects.filter(_shows(leftover.s3_key)).exists():
         try:
             default_storage.delete(leftover.s3_key)
         except Exception as error:  # noqa: BLE001  each storage has errors of its own
@@ -82,6 +85,12 @@ def _removed(leftover: Leftover) -> bool:
     return True
 
 
+def _shows(key: str) -> Q:
+    """Of rows: the one whose image or thumbnail this is."""
+    image = thumbnails.image_of(key)
+    return Q(s3_key=key) if image is None else Q(s3_key=image, has_thumbnail=True)
+
+
 def _list(artifacts: QuerySet[Artifact]) -> None:
-    keys = artifacts.values_list("s3_key", flat=True)
-    Leftover.objects.bulk_create(Leftover(s3_key=key) for key in keys)
+    shown = artifacts.only("s3_key", "has_thumbnail")
+    forget([key for artifact in shown for key in artifact.stored_keys])

@@ -153,6 +153,7 @@ class ItemDone:
     format: str
     seconds: float
     memory: Memory
+    thumbnail_path: str | None = None  # a small WebP of it, unless that could not be made
 
 
 @dataclass(frozen=True)

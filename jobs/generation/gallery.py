@@ -15,11 +15,12 @@ import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from jobs import auditing, leftovers
+from jobs import leftovers
 from jobs.errors import InvalidState, NotAllowed
 from jobs.generation import links
 from jobs.models import Artifact, Job, JobQuerySet
 from jobs.states import TERMINAL
+from registry import auditing
 
 TYPE = "generate"
 CHANGE = "jobs.change_job"

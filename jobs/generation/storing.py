@@ -1,4 +1,8 @@
-"""From a finished file of the runner to the storage: the key it gets, and the way there."""
+"""From the finished files of the runner to the storage: the keys they get, and the way there.
+
+An image is tried again and again. Its thumbnail follows it and is tried once: an image without one
+is shown all the same.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import structlog
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from jobs import leftovers
+from jobs import leftovers, thumbnails
 from jobs.artifacts import Drawn
 from jobs.errors import AttemptFailed
 from jobs.patience import persist
@@ -44,32 +48,34 @@ def key_of(place: Place, done: ItemDone, now: datetime) -> str:
 
 
 def store(place: Place, done: ItemDone, wait: Callable[[float], None]) -> Drawn:
-    """Put the file where it belongs; `wait` sleeps between tries and may end them. AttemptFailed
-    with `storage_error` when the storage does not take it."""
+    """Put the files where they belong; `wait` sleeps between tries and may end them. AttemptFailed
+    with `storage_error` when the storage does not take the image."""
     key = key_of(place, done, datetime.now(UTC))
-    persist(lambda: leftovers.expect(key))
-    _put(key, Path(done.path), wait)
+    small = done.thumbnail_path
+    persist(lambda: leftovers.expect(thumbnails.stored_keys(key, small is not None)))
+    content_type = CONTENT_TYPES[done.format]
+    _put(key, Path(done.path), content_type, wait)
     return Drawn(
         s3_key=key,
         format=done.format,
-        content_type=CONTENT_TYPES[done.format],
+        content_type=content_type,
         width=done.width,
         height=done.height,
         seed=done.seed,
         sha256=done.sha256,
         pixels_sha256=done.pixels_sha256,
         size_bytes=done.size_bytes,
+        has_thumbnail=small is not None and _put_thumbnail(thumbnails.key_of(key), Path(small)),
     )
 
 
-def _put(key: str, path: Path, wait: Callable[[float], None]) -> None:
+def _put(key: str, path: Path, content_type: str, wait: Callable[[float], None]) -> None:
     for attempt in range(1, TRIES + 1):
         started_at = time.monotonic()
         try:
             if attempt > 1:  # half a file of the last try would have this one stored beside it
                 default_storage.delete(key)
-            with path.open("rb") as file:
-                stored = default_storage.save(key, File(file, name=key))
+            stored = _saved(key, path, content_type)
         except Exception as error:  # each storage has errors of its own
             took_s = round(time.monotonic() - started_at, 2)
             reason = type(error).__name__
@@ -82,3 +88,25 @@ def _put(key: str, path: Path, wait: Callable[[float], None]) -> None:
             if stored != key:
                 raise AttemptFailed("storage_error", f"The storage renamed {key} to {stored}.")
             return
+
+
+def _put_thumbnail(key: str, path: Path) -> bool:
+    """Whether it is there. What a failed try left goes by the list of leftovers."""
+    try:
+        stored = _saved(key, path, thumbnails.CONTENT_TYPE)
+    except Exception as error:  # noqa: BLE001  each storage has errors of its own
+        log.warning("thumbnail_not_stored", key=key, error=type(error).__name__)
+        return False
+    if stored != key:
+        log.warning("thumbnail_not_stored", key=key, error=f"stored as {stored}")
+        persist(lambda: leftovers.forget([stored]))
+    return stored == key
+
+
+def _saved(key: str, path: Path, content_type: str) -> str:
+    """The key that the storage gave it."""
+    with path.open("rb") as file:
+        content = File(file, name=key)
+        # Else a storage looks for it in the machine's table of types, which may not know it.
+        content.content_type = content_type  # type: ignore[attr-defined]
+        return str(default_storage.save(key, content))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runners import image_files, signatures
-from runners.engines.base import Picture, Seeded
+from runners import image_files, signatures, thumbnails
+from runners.engines.base import Picture, Say, Seeded
 from runners.protocol import Draw
 
 
@@ -27,6 +27,18 @@ def write(picture: Picture, request: Draw, item: Seeded) -> Written:
     path = Path(request.out_dir) / f"{item.index}.{request.format}"
     _appear(path, data)
     return Written(path, hashlib.sha256(data).hexdigest(), pixels, len(data))
+
+
+def write_thumbnail(picture: Picture, image: Path, say: Say) -> Path | None:
+    """A small picture beside the image's file. None, and a warning, when it cannot be made: that
+    costs nobody the image."""
+    path = image.with_name(f"{image.stem}.{thumbnails.NAME}")
+    try:
+        path.write_bytes(thumbnails.encode(picture))
+    except Exception as error:  # noqa: BLE001  whatever is wrong with it, the image is finished
+        say("warning", "no_thumbnail", f"{image.name}: {type(error).__name__}")
+        return None
+    return path
 
 
 def _facts(request: Draw, item: Seeded, pixels: str) -> dict[str, Any] | None:

@@ -102,6 +102,7 @@ def _draw_pass(engine: Engine, request: Draw, items: tuple[Item, ...], line: Lin
     pictures = engine.draw(request, seeded, watching, _saying(line))
     for item, picture in zip(seeded, pictures, strict=True):
         written = files.write(picture, request, item)
+        thumbnail = files.write_thumbnail(picture, written.path, _saying(line))
         line.say(
             ItemDone(
                 index=item.index,
@@ -115,6 +116,7 @@ def _draw_pass(engine: Engine, request: Draw, items: tuple[Item, ...], line: Lin
                 format=request.format,
                 seconds=time.monotonic() - started_at,
                 memory=engine.memory(),
+                thumbnail_path=str(thumbnail) if thumbnail else None,
             )
         )
 

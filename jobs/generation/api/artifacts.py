@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from jobs import thumbnails
 from jobs.api.access import JobView
 from jobs.errors import NotAllowed
 from jobs.generation import links, ranges
@@ -26,6 +28,7 @@ from jobs.models import Artifact
 
 CHUNK = 262_144
 IMAGE = "image/*"
+RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="`bytes=…`, one range.")
 # Whatever a browser makes of the file, it runs nothing and loads nothing.
 FILE_HEADERS = {
     "Accept-Ranges": "bytes",
@@ -56,9 +59,20 @@ class ArtifactsView(JobView):
         return Response({"artifacts": serializers.ArtifactSerializer(found, many=True).data})
 
 
-class ArtifactFileView(GenericAPIView[Artifact]):
+@dataclass(frozen=True)
+class Stored:
+    """A file as it is given out."""
+
+    key: str
+    content_type: str
+    etag: str
+    name: str  # built of our own words: nothing in it comes from a user
+
+
+class Linked(GenericAPIView[Artifact]):
     """The signature is the permission: who has the link may read the file, whoever they are."""
 
+    door: links.Door
     authentication_classes = []
     # The last of the defaults refuses undeclared parameters; the others ask who is calling.
     permission_classes = [AllowAny, cast(Any, api_settings.DEFAULT_PERMISSION_CLASSES[-1])]
@@ -67,16 +81,26 @@ class ArtifactFileView(GenericAPIView[Artifact]):
     error_codes = ("forbidden", "not_found", "range_not_satisfiable")
     query: dict[str, Any]
 
+    def given(self, artifact_id: uuid.UUID) -> Artifact:
+        """The artifact of a link that is ours and has not ended."""
+        expires, signature = self.query["expires"], self.query["signature"]
+        if not links.is_valid(self.door, artifact_id, expires, signature):
+            raise NotAllowed("The link has ended or was changed; ask for the artifacts again.")
+        artifact = Artifact.objects.filter(pk=artifact_id).first()
+        if artifact is None:
+            raise Http404
+        return artifact
+
+
+class ArtifactFileView(Linked):
+    door = links.FILE
+
     @extend_schema(
         operation_id="artifacts_file",
         summary="The file of an artifact",
         description="What the links of `GET /v1/jobs/{id}/artifacts` lead to where images lie in a "
         "folder. A link that ended or was changed: 403.",
-        parameters=[
-            OpenApiParameter(
-                "Range", str, OpenApiParameter.HEADER, description="`bytes=…`, one range."
-            )
-        ],
+        parameters=[RANGE],
         responses={
             (200, IMAGE): OpenApiResponse(OpenApiTypes.BINARY, "The file."),
             (206, IMAGE): OpenApiResponse(OpenApiTypes.BINARY, "The part that was asked for."),
@@ -85,49 +109,70 @@ class ArtifactFileView(GenericAPIView[Artifact]):
         tags=["jobs"],
     )
     def get(self, request: Request, artifact_id: uuid.UUID) -> HttpResponseBase:
-        expires, signature = self.query["expires"], self.query["signature"]
-        if not links.is_valid(artifact_id, expires, signature):
-            raise NotAllowed("The link has ended or was changed; ask for the artifacts again.")
-        artifact = Artifact.objects.filter(pk=artifact_id).first()
-        if artifact is None:
+        artifact = self.given(artifact_id)
+        name = f"{artifact.job_id}_{artifact.item_index}.{artifact.format}"
+        stored = Stored(artifact.s3_key, artifact.content_type, artifact.sha256, name)
+        return _given_out(stored, request)
+
+
+class ArtifactThumbnailView(Linked):
+    door = links.THUMBNAIL
+
+    @extend_schema(
+        operation_id="artifacts_thumbnail",
+        summary="The thumbnail of an artifact",
+        description="What `thumbnail_url` leads to where images lie in a folder: a WebP of at most "
+        "384 pixels a side that says nothing of itself. A link that ended or was changed: 403.",
+        parameters=[RANGE],
+        responses={
+            (200, thumbnails.CONTENT_TYPE): OpenApiResponse(OpenApiTypes.BINARY, "The file."),
+            (206, thumbnails.CONTENT_TYPE): OpenApiResponse(
+                OpenApiTypes.BINARY, "The part that was asked for."
+            ),
+        },
+        examples=[examples.THUMBNAIL, examples.THUMBNAIL_PART],
+        tags=["jobs"],
+    )
+    def get(self, request: Request, artifact_id: uuid.UUID) -> HttpResponseBase:
+        artifact = self.given(artifact_id)
+        if not artifact.has_thumbnail:  # the link was made before a later attempt drew it again
             raise Http404
-        return _file(artifact, request)
+        key = thumbnails.key_of(artifact.s3_key)
+        name = f"{artifact.job_id}_{artifact.item_index}{thumbnails.BESIDE}"
+        etag = f"{artifact.sha256}.thumbnail"
+        return _given_out(Stored(key, thumbnails.CONTENT_TYPE, etag, name), request)
 
 
 def shown(artifact: Artifact, ttl_s: int, base: str) -> Artifact:
-    """The artifact with a fresh link."""
+    """The artifact with fresh links."""
     link = links.link(artifact, ttl_s, base)
     artifact.url, artifact.expires_at = link.url, link.expires_at  # type: ignore[attr-defined]
+    artifact.thumbnail_url = links.thumbnail(artifact, ttl_s, base)  # type: ignore[attr-defined]
     return artifact
 
 
-def _file(artifact: Artifact, request: Request) -> HttpResponseBase:
+def _given_out(stored: Stored, request: Request) -> HttpResponseBase:
     try:
-        size = links.size_of(artifact)
+        size = int(default_storage.size(stored.key))
         part = ranges.parse(request.headers.get("Range"), size)
     except FileNotFoundError:
         raise Http404 from None
     whole = Part(0, size, size)
     headers = {
         **FILE_HEADERS,
-        "ETag": f'"{artifact.sha256}"',
-        "Content-Disposition": _name(artifact),
+        "ETag": f'"{stored.etag}"',
+        "Content-Disposition": f'inline; filename="{stored.name}"',
     }
     if part is not None:
         headers["Content-Range"] = part.content_range
     wanted = part or whole
     headers["Content-Length"] = str(wanted.length)
     return StreamingHttpResponse(
-        () if request.method == "HEAD" else _chunks(artifact.s3_key, wanted),
+        () if request.method == "HEAD" else _chunks(stored.key, wanted),
         status=200 if part is None else 206,
-        content_type=artifact.content_type,
+        content_type=stored.content_type,
         headers=headers,
     )
-
-
-def _name(artifact: Artifact) -> str:
-    """Built of our own words: nothing in it comes from a user."""
-    return f'inline; filename="{artifact.job_id}_{artifact.item_index}.{artifact.format}"'
 
 
 def _chunks(key: str, part: Part) -> Iterator[bytes]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+from jobs import thumbnails
+
 _JOB = "3f1c2f3e-8a54-4d0b-9f0e-5b7b6d0f3a11"
 _ARTIFACT = "a4b9cf3c-5a1d-4f7e-8a55-0d6a3a1f9f01"
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -32,6 +34,8 @@ ARTIFACTS = _answer(
                 "20261120T090012000000Z_0_1024x1024_42.png",
                 "url": f"http://localhost:8000/v1/artifacts/{_ARTIFACT}/file"
                 "?expires=1795165212&signature=c2lnbmF0dXJl",
+                "thumbnail_url": f"http://localhost:8000/v1/artifacts/{_ARTIFACT}/thumbnail"
+                "?expires=1795165212&signature=c21hbGwgb25l",
                 "expires_at": "2026-11-20T10:00:12.000000Z",
                 "sha256": _SHA256,
                 "size_bytes": 1_482_331,
@@ -45,6 +49,20 @@ FILE = OpenApiExample(
 )
 PART = OpenApiExample(
     "A part", value="(bytes)", response_only=True, status_codes=["206"], media_type="image/*"
+)
+THUMBNAIL = OpenApiExample(
+    "A thumbnail",
+    value="(bytes)",
+    response_only=True,
+    status_codes=["200"],
+    media_type=thumbnails.CONTENT_TYPE,
+)
+THUMBNAIL_PART = OpenApiExample(
+    "A part",
+    value="(bytes)",
+    response_only=True,
+    status_codes=["206"],
+    media_type=thumbnails.CONTENT_TYPE,
 )
 PRESETS = _answer(
     "One preset",

@@ -33,6 +33,7 @@ IMAGE = OpenApiExample(
         "job_id": "3f1c2f3e-8a54-4d0b-9f0e-5b7b6d0f3a11",
         "prompt": "a lighthouse in a storm",
         "model_id": None,
+        "owner_id": "0b7e7f1a-6a1b-4a53-9a3a-2f4d9a0c1e55",
         "request": {
             "type": "generate",
             "prompt": "a lighthouse in a storm",
@@ -64,10 +65,18 @@ class GalleryImageSerializer(ArtifactSerializer):
     job_id = serializers.UUIDField()
     prompt = serializers.CharField()
     model_id = serializers.UUIDField(allow_null=True)
+    owner_id = serializers.UUIDField(allow_null=True, help_text="Of its job.")
     request = serializers.DictField(help_text="The body of a `POST /v1/jobs` that makes it again.")
 
     class Meta(ArtifactSerializer.Meta):
-        fields = [*ArtifactSerializer.Meta.fields, "job_id", "prompt", "model_id", "request"]
+        fields = [
+            *ArtifactSerializer.Meta.fields,
+            "job_id",
+            "prompt",
+            "model_id",
+            "owner_id",
+            "request",
+        ]
         read_only_fields = fields
 
 
@@ -151,5 +160,6 @@ def _told(artifact: Artifact, ttl_s: int, base: str) -> Artifact:
     job, told = artifact.job, shown(artifact, ttl_s, base)
     told.prompt = job.params.get("prompt", "")  # type: ignore[attr-defined]  # facts of this answer
     told.model_id = job.model_id  # type: ignore[attr-defined]
+    told.owner_id = job.owner_id  # type: ignore[attr-defined]
     told.request = provenance.again({**job.params, "seed": artifact.seed})  # type: ignore[attr-defined]
     return told

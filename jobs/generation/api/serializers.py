@@ -14,7 +14,12 @@ SIGNATURE_LENGTH = 64
 
 class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
     url = serializers.URLField(help_text="Needs no sign-in, and ends.")
-    expires_at = serializers.DateTimeField(help_text="When the link ends.")
+    thumbnail_url = serializers.URLField(
+        allow_null=True,
+        help_text="A WebP of at most 384 pixels a side, with a link like `url`. Null: there is "
+        "none; show the image itself.",
+    )
+    expires_at = serializers.DateTimeField(help_text="When the links end.")
 
     class Meta:
         model = Artifact
@@ -28,6 +33,7 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
             "item_index",
             "s3_key",
             "url",
+            "thumbnail_url",
             "expires_at",
             "sha256",
             "size_bytes",

@@ -16,6 +16,11 @@ urlpatterns = [
         artifacts.ArtifactFileView.as_view(),
         name="artifact-file",
     ),
+    path(
+        "artifacts/<uuid:artifact_id>/thumbnail",
+        artifacts.ArtifactThumbnailView.as_view(),
+        name="artifact-thumbnail",
+    ),
     path("artifacts:verify", verify.ArtifactsVerifyView.as_view(), name="artifacts-verify"),
     path("presets", presets.PresetsView.as_view(), name="presets"),
 ]

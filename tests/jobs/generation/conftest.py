@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from pytest_django import Settings
+from rest_framework.test import APIClient
 
+from dreamforge_site.accounts.models import User
 from jobs import claims, execution, submission
 from jobs.generation import engines, keepers
 from jobs.models import Job
 from registry import catalog, parameters
 from registry.descriptors import Descriptor, InstalledFile
 from registry.models import Model
+from tests.callers import client_of
 
 SHA256 = "ab" * 32
 
@@ -46,6 +49,11 @@ def fault(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setenv("DREAMFORGE_RUNNER_FAULT", what)
 
     return arrange
+
+
+@pytest.fixture
+def api(mira: User) -> APIClient:
+    return client_of(mira)
 
 
 @pytest.fixture

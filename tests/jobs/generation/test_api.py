@@ -9,7 +9,6 @@ from unittest import mock
 
 import pytest
 from django.core.files.storage import default_storage
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
@@ -18,25 +17,10 @@ from jobs.models import Artifact, Job
 from registry.models import Model
 from runners import image_files
 from runners.engines.base import Picture
-from tests.jobs.api.conftest import client_of
+from tests.callers import client_of
 from tests.jobs.generation.conftest import asked, draw_next
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
-def api(mira: User) -> APIClient:
-    return client_of(mira)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 
 
 @pytest.fixture
@@ -74,6 +58,7 @@ def test_an_artifact_has_all_the_contract_names(api: APIClient, job: Job) -> Non
         "item_index",
         "s3_key",
         "url",
+        "thumbnail_url",
         "expires_at",
         "sha256",
         "size_bytes",
@@ -138,9 +123,8 @@ def test_a_file_that_is_gone_is_not_found(api: APIClient, job: Job) -> None:
     assert APIClient().get(url).status_code == 404
 
 
-def test_somebody_elses_images_are_not_there(job: Job) -> None:
-    otto = client_of(User.objects.create_user("otto"))
-    assert otto.get(f"/v1/jobs/{job.pk}/artifacts").status_code == 404
+def test_somebody_elses_images_are_not_there(job: Job, otto: User) -> None:
+    assert client_of(otto).get(f"/v1/jobs/{job.pk}/artifacts").status_code == 404
 
 
 def test_the_presets_are_listed(api: APIClient) -> None:
@@ -182,13 +166,12 @@ def test_a_record_that_was_changed_is_found_out(api: APIClient, job: Job) -> Non
 
 
 def test_an_image_that_says_nothing_any_more_is_known_to_its_owner_only(
-    api: APIClient, job: Job
+    api: APIClient, job: Job, otto: User
 ) -> None:
     image = image_files.read(file_of(job))
     bare = image_files.encode(Picture(image.width, image.height, image.rgb), "png", None)
     assert verdict(api, bare)["verdict"] == "authentic"
-    otto = client_of(User.objects.create_user("otto"))
-    assert verdict(otto, bare)["verdict"] == "unknown"
+    assert verdict(client_of(otto), bare)["verdict"] == "unknown"
 
 
 @pytest.mark.parametrize("image", ["%%%", "", "Nª\U000e0084", base64.b64encode(b"GIF89a").decode()])

@@ -137,6 +137,28 @@ def test_an_image_that_takes_too_long_ends_the_job(
     assert (job.status, job.error_code) == ("failed", "timeout")
 
 
+@pytest.mark.parametrize("transient", [False, True])
+def test_a_job_that_ends_otherwise_counts_the_images_that_it_finished(
+    model: Model, monkeypatch: pytest.MonkeyPatch, transient: bool
+) -> None:
+    """It fails after two, or is canceled where it waits for another try."""
+    put, count = storing._put, []
+
+    def fail_third(*arguments: object) -> None:
+        count.append(1)
+        if len(count) == 3:
+            raise AttemptFailed("storage_error" if transient else "internal", "away")
+        put(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(storing, "_put", fail_third)
+    job = drawn(count=4)
+    if transient:
+        submission.cancel(job)
+        job.refresh_from_db()
+    assert job.status == ("canceled" if transient else "failed")
+    assert job.summary == {"count": 4, "completed": 2}
+
+
 def test_finished_images_stay_and_a_new_run_makes_only_the_others(
     model: Model, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,12 +193,15 @@ def test_a_file_whose_row_never_came_is_found_and_removed(
 ) -> None:
     monkeypatch.setattr("jobs.run.Run.artifact", _die)
     drawn()
-    (expected,) = Leftover.objects.all()
-    assert default_storage.exists(expected.s3_key)
+    image, small = Leftover.objects.order_by("pk")
+    assert small.s3_key == f"{image.s3_key}.thumb.webp"
+    assert default_storage.exists(image.s3_key)
+    assert default_storage.exists(small.s3_key)
     assert leftovers.clear() == 0
     Leftover.objects.update(since=timezone.now() - timedelta(seconds=1))
-    assert leftovers.clear() == 1
-    assert not default_storage.exists(expected.s3_key)
+    assert leftovers.clear() == 2
+    assert not default_storage.exists(image.s3_key)
+    assert not default_storage.exists(small.s3_key)
 
 
 def _die(*_: object) -> None:
@@ -203,7 +228,8 @@ def test_a_storage_that_comes_back_costs_a_moment(
     monkeypatch.setattr(storing, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(FileSystemStorage, "_save", fail_once)
     assert drawn().status == "succeeded"
-    assert len(tries) == 2
+    key = Artifact.objects.get().s3_key
+    assert tries == [key, key, f"{key}.thumb.webp"]
 
 
 def test_a_model_that_went_away_fails_the_job_that_waited(model: Model) -> None:
@@ -255,10 +281,12 @@ def test_a_file_that_broke_off_half_way_is_written_again_in_its_place(
     monkeypatch.setattr(FileSystemStorage, "_save", break_off_once)
     assert drawn().status == "succeeded"
     artifact = Artifact.objects.get()
-    assert tries == [artifact.s3_key] * 2
-    folder = Path(default_storage.path(artifact.s3_key))
-    assert [file.name for file in folder.parent.iterdir()] == [folder.name]
-    assert folder.stat().st_size == artifact.size_bytes
+    small = f"{artifact.s3_key}.thumb.webp"
+    assert tries == [artifact.s3_key, artifact.s3_key, small]
+    file = Path(default_storage.path(artifact.s3_key))
+    beside = Path(default_storage.path(small))
+    assert set(file.parent.iterdir()) == {file, beside}
+    assert file.stat().st_size == artifact.size_bytes
 
 
 # The device's memory

@@ -11,7 +11,6 @@ from django.contrib.auth.models import Group
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
@@ -19,25 +18,10 @@ from jobs import leftovers, submission
 from jobs.generation import gallery
 from jobs.models import Artifact, Job
 from registry.models import Model
-from tests.jobs.api.conftest import client_of
+from tests.callers import client_of
 from tests.jobs.generation.conftest import a_model, asked, draw_next
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
-def api(mira: User) -> APIClient:
-    return client_of(mira)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 
 
 Draw = Callable[..., Job]
@@ -196,10 +180,9 @@ def test_a_removed_image_is_gone_with_its_file(api: APIClient, draw: Draw) -> No
     assert api.delete(f"/v1/artifacts/{first['id']}").status_code == 404
 
 
-def test_somebody_elses_image_is_removed_by_operators_alone(draw: Draw) -> None:
+def test_somebody_elses_image_is_removed_by_operators_alone(draw: Draw, otto: User) -> None:
     artifact = draw().artifacts.get()
-    otto = client_of(User.objects.create_user("otto"))
-    assert otto.delete(f"/v1/artifacts/{artifact.pk}").status_code == 404
+    assert client_of(otto).delete(f"/v1/artifacts/{artifact.pk}").status_code == 404
     keeper = User.objects.create_user("keeper", is_staff=True)
     staff = client_of(keeper)
     assert staff.delete(f"/v1/artifacts/{artifact.pk}").status_code == 403

@@ -3,6 +3,7 @@ real engine and its links, on the embedded default and on PostgreSQL, Redis and 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from PIL import Image
 
 from runners import image_files
 from tests import hubs
@@ -114,6 +116,12 @@ def _says_what_made_it(picture: Picture, model: str, told: dict[str, Any], recor
     assert f"Seed: {picture.seed}," in text
 
 
+def thumbnail_of(picture: Picture) -> tuple[str | None, tuple[int, int]]:
+    """The format and size of the small picture that its link leads to."""
+    with Image.open(io.BytesIO(fetched(picture.artifact["thumbnail_url"]))) as image:
+        return image.format, image.size
+
+
 def status_of(url: str) -> int:
     return requests.get(url, timeout=30).status_code
 
@@ -138,6 +146,7 @@ def test_from_a_repository_to_images_on_the_embedded_default(start: Start, tmp_p
     picture = drawn_as_asked(forge, tmp_path)
     url = picture.artifact["url"]
     assert fetched(url) == picture.data
+    assert thumbnail_of(picture) == ("WEBP", (64, 64))
     assert [status_of(link) for link in bent(url)] == [403, 422, 403]
     assert after_its_end(forge, picture) == 403
     assert (tmp_path / "artifacts" / picture.artifact["s3_key"]).read_bytes() == picture.data
@@ -157,6 +166,7 @@ def test_from_a_repository_to_images_on_postgres_redis_and_s3(
     url = picture.artifact["url"]
     assert url.startswith(f"{public}/whole-path/{picture.artifact['s3_key']}?")
     assert fetched(url) == picture.data
+    assert thumbnail_of(picture) == ("WEBP", (64, 64))
     assert [status_of(link) for link in bent(url)] == [403, 400, 403]  # 400: nobody signed it
     assert status_of(url.replace("localhost", "127.0.0.1")) == 403  # signed for one address
     assert after_its_end(forge, picture) == 400  # this server's word for AccessDenied

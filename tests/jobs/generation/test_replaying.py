@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
@@ -14,25 +13,11 @@ from jobs.errors import InvalidParams
 from jobs.models import Job
 from registry import catalog
 from registry.models import Model
-from tests.jobs.api.conftest import a_job, client_of
+from tests.callers import client_of
+from tests.jobs.api.conftest import a_job
 from tests.jobs.generation.conftest import asked, draw_next, drawn
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
-def api(mira: User) -> APIClient:
-    return client_of(mira)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 
 
 def pictures(job: Job) -> list[tuple[int, int, str]]:
@@ -146,10 +131,10 @@ def test_the_same_key_sent_again_replays_once(api: APIClient, mira: User, model:
 
 
 def test_somebody_elses_job_is_not_there_and_staff_own_their_replay(
-    mira: User, model: Model
+    mira: User, model: Model, otto: User
 ) -> None:
     job = made(mira)
-    assert replayed(client_of(User.objects.create_user("otto")), job).status_code == 404
+    assert replayed(client_of(otto), job).status_code == 404
     keeper = User.objects.create_user("keeper", is_staff=True)
     assert replayed(client_of(keeper), job).status_code == 202
     assert draw_next().owner == keeper

@@ -13,7 +13,6 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
@@ -24,27 +23,12 @@ from jobs.models import Artifact, Job
 from registry.models import Model
 from runners import image_files
 from runners.engines.base import Picture
-from tests.jobs.api.conftest import client_of
+from tests.callers import client_of
 from tests.jobs.generation.conftest import asked, draw_next
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 VERIFY = "/v1/artifacts:verify"
 TYPES = {"png": "image/png", "jpg": "image/jpeg"}
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
-def api(mira: User) -> APIClient:
-    return client_of(mira)
 
 
 def made(mira: User, **params: Any) -> Job:
@@ -189,7 +173,7 @@ def test_a_jpeg_without_its_metadata_is_known_by_its_picture(
 
 
 def test_a_lie_about_our_picture_is_altered_and_the_truth_is_told(
-    api: APIClient, mira: User, model: Model
+    api: APIClient, mira: User, model: Model, otto: User
 ) -> None:
     job = made(mira)
     image = image_files.read(file_of(job))
@@ -198,8 +182,7 @@ def test_a_lie_about_our_picture_is_altered_and_the_truth_is_told(
     found = verdict(api, image_files.encode(picture, "png", lie))
     assert (found["verdict"], found["job_id"]) == ("altered", str(job.pk))
     assert found["request"]["prompt"] == "a lighthouse"
-    otto = client_of(User.objects.create_user("otto"))
-    assert verdict(otto, image_files.encode(picture, "png", lie))["job_id"] is None
+    assert verdict(client_of(otto), image_files.encode(picture, "png", lie))["job_id"] is None
 
 
 def test_a_record_of_another_image_does_not_make_a_picture_ours(

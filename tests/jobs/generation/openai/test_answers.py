@@ -20,27 +20,12 @@ from jobs.models import Job
 from jobs.states import State
 from registry import catalog
 from registry.models import Model
-from tests.jobs.api.conftest import client_of
+from tests.callers import client_of
 from tests.jobs.generation.conftest import a_model, asked, draw_next
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 IMAGES = "/openai/v1/images/generations"
 SMALL = {"prompt": "a lighthouse", "size": "64x64", "steps": 2}
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
-def api(mira: User) -> APIClient:
-    return client_of(mira)
 
 
 def error_of(answer: Any, status: int) -> dict[str, Any]:
@@ -302,9 +287,8 @@ def test_base64_of_a_file_of_many_pieces_is_that_of_the_whole(
     assert [base64.b64decode(one["b64_json"]) for one in told["data"]] == files_of(drawn)
 
 
-def test_somebody_elses_images_are_not_there(drawn: Job) -> None:
-    otto = client_of(User.objects.create_user("otto"))
-    error_of(otto.get(f"{IMAGES}/{drawn.pk}"), 404)
+def test_somebody_elses_images_are_not_there(drawn: Job, otto: User) -> None:
+    error_of(client_of(otto).get(f"{IMAGES}/{drawn.pk}"), 404)
 
 
 def test_images_that_were_removed_are_not_half_given(api: APIClient, drawn: Job) -> None:
