@@ -21,15 +21,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
-from dreamforge_site.accounts import clock, groups, keys, open_access, sign_ins
+from dreamforge_site.accounts import clock, deactivating, groups, keys, open_access, sign_ins
+from dreamforge_site.accounts.editing import ToldAdmin
 from dreamforge_site.accounts.forms import NewApiKeyForm, UserForm
 from dreamforge_site.accounts.models import ApiKey, SignIn, User
+from registry.admin.longlists import LongListAdmin
 
 RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+GROUPS_OFFERED = 50
 STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
 
 admin.site.unregister(Group)
@@ -39,13 +41,28 @@ def is_superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_superuser)
 
 
+class GroupFilter(admin.SimpleListFilter):
+    """The first groups by name: those of the code, and as many of others as anybody reads."""
+
+    title = "group"
+    parameter_name = "group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = Group.objects.order_by("name").values_list("name", flat=True)
+        return [(name, name) for name in names[:GROUPS_OFFERED]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        return queryset.filter(groups__name=self.value()) if self.value() else queryset
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class UserAdmin(ToldAdmin, DjangoUserAdmin[User], LongListAdmin):  # type: ignore[misc]  # unfold has no types
     form = UserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_staff", "is_superuser", "is_active", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    list_filter = ("is_active", "is_staff", "is_superuser", GroupFilter)
+    sortable_by = ("username", "email", "last_login")
     readonly_fields = ("password_form", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password_form")}),
@@ -83,11 +100,8 @@ class UserAdmin(DjangoUserAdmin[User], ModelAdmin):  # type: ignore[misc]  # unf
     @admin.action(description="Deactivate: sign out and refuse", permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
         others = [u for u in users if u != request.user and self._may_touch(request, u)]
-        for user in others:
-            User.objects.filter(pk=user.pk).update(is_active=False)
-            sign_ins.end_all(user)
-            self.log_change(request, user, "Deactivated.")
-        self.message_user(request, f"{len(others)} deactivated.", messages.SUCCESS)
+        done = [user for user in others if deactivating.deactivate(user, by=request.user)]
+        self.message_user(request, f"{len(done)} deactivated.", messages.SUCCESS)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A user's sign-ins go with the user, though nobody deletes one alone."""
@@ -115,7 +129,7 @@ def _without_password_form(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(ToldAdmin, DjangoGroupAdmin, LongListAdmin):  # type: ignore[misc]
     """The built-in groups belong to the code (groups.py); others are the superusers': whoever
     edits a group hands out rights, also to themselves."""
 
@@ -133,7 +147,7 @@ def _is_ours_to_edit(group: Group | None) -> bool:
     return group is None or group.name not in groups.BUILT_IN
 
 
-class PersonalAdmin(ModelAdmin):  # type: ignore[misc]
+class PersonalAdmin(LongListAdmin):
     """Rows that belong to a user: staff have their own, a superuser has everybody's."""
 
     owner_field: str
@@ -167,7 +181,8 @@ class ApiKeyAdmin(PersonalAdmin):
     )
     autocomplete_fields = ("owner",)
     search_fields = ("name", "prefix", "owner__username")
-    ordering = ("-created_at",)
+    ordering = ("-created_at", "-id")
+    sortable_by = ("name", "last_used_at", "expires_at")
     fields = ("owner", "name", "scopes", "expires_at")
     actions = ("revoke",)
 
@@ -228,6 +243,9 @@ class ApiKeyAdmin(PersonalAdmin):
         keys.seal(obj)
         super().save_model(request, obj, form, change)
 
+    def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> None:
+        keys.note_made(obj, request.user)
+
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
     ) -> HttpResponse:
@@ -241,9 +259,7 @@ class ApiKeyAdmin(PersonalAdmin):
 
     @admin.action(description="Revoke: stop working at once", permissions=["change"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
-        revoked = [key for key in rows if keys.revoke(key)]
-        for key in revoked:
-            self.log_change(request, key, "Revoked.")
+        revoked = [key for key in rows if keys.revoke(key, by=request.user)]
         self.message_user(request, f"{len(revoked)} revoked.", messages.SUCCESS)
 
 
@@ -255,7 +271,8 @@ class SignInAdmin(PersonalAdmin):
     list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at")
     fields = list_display
     search_fields = ("user__username",)
-    ordering = ("-created_at",)
+    ordering = ("-created_at", "-id")
+    sortable_by = ("last_used_at", "expires_at", "revoked_at")
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -270,7 +287,5 @@ class SignInAdmin(PersonalAdmin):
 
     @admin.action(description="Revoke: sign out there", permissions=["change"])
     def revoke(self, request: HttpRequest, rows: QuerySet[SignIn]) -> None:
-        revoked = [row for row in rows if sign_ins.revoke(row)]
-        for row in revoked:
-            self.log_change(request, row, "Revoked.")
+        revoked = [row for row in rows if sign_ins.revoke(row, by=request.user)]
         self.message_user(request, f"{len(revoked)} revoked.", messages.SUCCESS)

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.admin.models import ADDITION
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Field, Q
 from django.utils.crypto import constant_time_compare
 
@@ -17,6 +19,7 @@ from dreamforge_site.accounts import clock, names, open_access, scopes, tokens
 from dreamforge_site.accounts.errors import InvalidInputError, NotFoundError, UnauthenticatedError
 from dreamforge_site.accounts.models import ApiKey, User
 from jobs.rows import Lookup
+from registry import auditing
 
 MARK = "dfk_"
 PREFIX_LENGTH = 8
@@ -29,7 +32,12 @@ _by_prefix = Lookup(lambda prefix: ApiKey.objects.select_related("owner").filter
 
 
 def make(
-    owner: User, name: str, scope_names: Iterable[str], expires_at: datetime | None = None
+    owner: User,
+    name: str,
+    scope_names: Iterable[str],
+    expires_at: datetime | None = None,
+    *,
+    by: Any = None,
 ) -> ApiKey:
     """A stored key whose `revealed` is the only copy of its text there will ever be."""
     key = ApiKey(
@@ -39,8 +47,19 @@ def make(
         expires_at=_checked(ApiKey._meta.get_field("expires_at"), expires_at),
     )
     seal(key)
-    key.save(force_insert=True)
+    with transaction.atomic():
+        key.save(force_insert=True)
+        note_made(key, by)
     return key
+
+
+def note_made(key: ApiKey, by: Any) -> None:
+    facts = {
+        "of": key.owner.get_username(),
+        "scopes": ", ".join(key.scopes),
+        "ends": clock.written(key.expires_at),
+    }
+    auditing.note(key, by, auditing.sentence("made", auditing.facts(facts)), ADDITION)
 
 
 def seal(key: ApiKey) -> None:
@@ -72,9 +91,15 @@ def verify(text: str, *, prepared: bool = False) -> ApiKey:
     return key
 
 
-def revoke(key: ApiKey) -> bool:
+def revoke(key: ApiKey, *, by: Any = None) -> bool:
     """Whether this call ended the key; revoking one that is revoked changes nothing."""
-    return bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now()))
+    now = clock.now()
+    moved = auditing.moved(key.state(now), "revoked")
+    with transaction.atomic():
+        ended = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+        if ended:
+            auditing.note(key, by, auditing.sentence("revoked", moved))
+    return bool(ended)
 
 
 def find(reference: str) -> ApiKey:

@@ -56,7 +56,12 @@ class SignIn(models.Model):
     """One sign-in with a password: the family that its access and refresh tokens belong to."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        related_name="sign_ins",
+        db_index=False,  # signin_of_user begins with it
+    )
     # Of the password it was made with: another password, and every token of it is dead.
     password_mark = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -66,6 +71,11 @@ class SignIn(models.Model):
 
     class Meta:
         verbose_name = "sign-in"
+        indexes = [
+            # One's own list and everybody's, newest first.
+            models.Index(fields=["user", "-created_at", "-id"], name="signin_of_user"),
+            models.Index(fields=["-created_at", "-id"], name="signin_by_age"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
@@ -114,9 +124,10 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = "API key"
         verbose_name_plural = "API keys"
-        # The owner's list, newest first, page by page.
+        # The owner's list and everybody's, newest first, page by page.
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="apikey_of_owner"),
+            models.Index(fields=["-created_at", "-id"], name="apikey_by_age"),
         ]
 
     def __str__(self) -> str:

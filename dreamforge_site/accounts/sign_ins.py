@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -21,6 +22,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from dreamforge_site.accounts import clock, open_access, tokens
 from dreamforge_site.accounts.errors import UnauthenticatedError
 from dreamforge_site.accounts.models import RefreshToken, SignIn, User
+from registry import auditing
 
 REUSE_LEEWAY = timedelta(seconds=30)
 # An access token may outlive its refresh token, by a day at most.
@@ -68,9 +70,14 @@ def end_all(user: User) -> int:
     return _revoke(SignIn.objects.filter(user=user))
 
 
-def revoke(sign_in: SignIn) -> bool:
+def revoke(sign_in: SignIn, *, by: Any = None) -> bool:
     """Whether this call ended it."""
-    return bool(_revoke(SignIn.objects.filter(pk=sign_in.pk)))
+    with transaction.atomic():
+        ended = _revoke(SignIn.objects.filter(pk=sign_in.pk))
+        if ended:
+            moved = auditing.moved("signed in", "signed out")
+            auditing.note(sign_in, by, auditing.sentence("revoked", moved))
+    return bool(ended)
 
 
 def caller(access: str) -> User:

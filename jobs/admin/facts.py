@@ -15,7 +15,7 @@ from jobs import dead_letters, queueing
 from jobs.admin.words import subject
 from jobs.generation import links
 from jobs.models import Artifact, Event, Job
-from jobs.states import TERMINAL, State
+from jobs.states import LIVE, TERMINAL, State
 
 EVENTS_SHOWN = 200
 MOVES_SHOWN = 50
@@ -47,6 +47,7 @@ class Move:
 class Image:
     artifact: Artifact
     url: str
+    tile: str  # what is shown of it on the page
 
 
 def live(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def live(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "place": queueing.place(job),
         "moves": moves(job),
         "steps": list(job.steps.all()),
-        "images": [Image(artifact, _url(request, artifact)) for artifact in images],
+        "images": [_image(request, artifact) for artifact in images],
         "images_version": "-".join(artifact.sha256[:8] for artifact in images),
         "more_images": job.artifacts.count() - len(images) if len(images) == IMAGES_SHOWN else 0,
         "summary": as_json(job.summary) if job.summary else "",
@@ -103,7 +104,7 @@ def moves(job: Job) -> list[Move]:
 def buttons(job: Job) -> list[tuple[str, str]]:
     """Those that would do something now."""
     over = {State.FAILED, State.CANCELED}
-    stoppable = job.status in {State.QUEUED, State.RUNNING} and job.cancel_requested_at is None
+    stoppable = job.status in LIVE and job.cancel_requested_at is None
     offered = (
         ("cancel", "Cancel", stoppable),
         ("requeue", "Requeue", job.status in over),
@@ -131,9 +132,11 @@ def _note(event: Event) -> str:
     return event.message if event.code in ("retry.scheduled", "job.released") else ""
 
 
-def _url(request: HttpRequest, artifact: Artifact) -> str:
-    """A link that ends on the hour, so that a picture drawn again is the same to the browser."""
+def _image(request: HttpRequest, artifact: Artifact) -> Image:
+    """Links that end on the hour, so that a picture drawn again is the same to the browser."""
     now = int(time.time())
     ends = (now + settings.PRESIGN_TTL_S) // LINK_GRID_S * LINK_GRID_S + LINK_GRID_S
     ttl_s = max(links.SHORTEST_S, min(ends - now, links.LONGEST_S))
-    return links.link(artifact, ttl_s, request.build_absolute_uri("/").rstrip("/")).url
+    base = request.build_absolute_uri("/").rstrip("/")
+    url = links.link(artifact, ttl_s, base).url
+    return Image(artifact, url, links.thumbnail(artifact, ttl_s, base) or url)

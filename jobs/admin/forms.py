@@ -26,9 +26,9 @@ class RequeueForm(forms.Form):
         help_text="A JSON object. A field that you leave out stays as it was.",
     )
 
-    def __init__(self, job: Job, data: Any) -> None:
+    def __init__(self, job: Job, data: Any, *, by: Any) -> None:
         super().__init__(data, initial={"params": job.params})
-        self.job = job
+        self.job, self.by = job, by
         self.again: Job | None = None
 
     def clean_params(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class RequeueForm(forms.Form):
         """Submits: the type's own fields decide, and their complaints are shown here."""
         if "params" in self.cleaned_data:
             try:
-                self.again = dead_letters.again(self.job, self.cleaned_data["params"])
+                self.again = dead_letters.again(self.job, self.cleaned_data["params"], by=self.by)
             except JobError as error:
                 raise forms.ValidationError(_complaints(error)) from error
         return self.cleaned_data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -23,10 +23,10 @@ from jobs.admin import live, rows, searching
 from jobs.admin.filters import DeadFilter, QueueFilter, TypeFilter
 from jobs.admin.forms import RequeueForm
 from jobs.admin.shown import ShownAdmin
-from jobs.admin.words import changes, standing, told
 from jobs.errors import JobError
 from jobs.models import Job
 from jobs.states import State
+from registry.admin import telling
 
 COLOURS = {
     State.QUEUED.value: "info",
@@ -36,10 +36,9 @@ COLOURS = {
     State.CANCELED.value: "default",
 }
 LONG_FIELDS = ("params", "summary", "progress_state", "error_detail")
-AT_ONCE = 500
 STAY = "_stay"  # posted by a job's own page: come back to it
 
-Act = Callable[[Job], Job | None]
+Act = Callable[..., Job | None]  # of a job, `by` somebody
 
 
 @admin.register(Job)
@@ -155,12 +154,8 @@ class JobAdmin(ShownAdmin):
             raise PermissionDenied
         if job is None:
             raise Http404
-        before = standing(job)
-        form = RequeueForm(job, request.POST or None)
+        form = RequeueForm(job, request.POST or None, by=request.user)
         if form.is_valid() and form.again is not None:
-            changed = changes(job.params, form.again.params)
-            done = f"requeued with other parameters ({changed})"
-            self._note(request, job, done, before, form.again)
             return HttpResponseRedirect(_page_of(form.again))
         context = {**self.admin_site.each_context(request), "opts": self.opts}
         return TemplateResponse(
@@ -174,35 +169,17 @@ class JobAdmin(ShownAdmin):
     ) -> HttpResponse | None:
         """Each by itself: one that cannot be done is told and holds up no other."""
         count, refusals, target = 0, [], None
-        for job in jobs.order_by("created_at", "id")[:AT_ONCE]:
-            before = standing(job)
+        for job in jobs.order_by("created_at", "id")[: telling.AT_ONCE]:
             try:
-                again = act(job)
+                again = act(job, by=request.user)
             except JobError as error:
                 refusals.append(f"{job.pk}: {error.message}")
             else:
                 count += 1
                 target = again or job
-                self._note(request, job, done, before, again)
-        self._tell(request, count, done, refusals)
+        telling.tell(request, count, done, refusals)
         stays = STAY in request.POST and target is not None
         return HttpResponseRedirect(_page_of(target)) if stays and target else None
-
-    def _note(
-        self, request: HttpRequest, job: Job, done: str, before: str, again: Job | None
-    ) -> None:
-        now = Job.objects.defer(*LONG_FIELDS).get(pk=job.pk)
-        done = f"{done} as {again.pk}" if again else done
-        self.log_change(request, job, told(done, before, standing(now)))
-
-    def _tell(self, request: HttpRequest, count: int, done: str, refusals: list[str]) -> None:
-        if count:
-            more = f"; at most {AT_ONCE} at once" if count + len(refusals) == AT_ONCE else ""
-            self.message_user(request, f"{count} {done}{more}.", messages.SUCCESS)
-        for refusal in refusals[:5]:
-            self.message_user(request, refusal, messages.WARNING)
-        if len(refusals) > 5:
-            self.message_user(request, f"{len(refusals) - 5} more likewise.", messages.WARNING)
 
 
 def _page_of(job: Job) -> str:

@@ -14,7 +14,6 @@ from unfold.decorators import display
 from jobs import kinds, queueing
 from jobs.admin import live, workforce
 from jobs.admin.shown import ShownAdmin
-from jobs.admin.words import told
 from jobs.models import Queue, Worker
 
 LONGEST_REASON = 200
@@ -34,7 +33,11 @@ class QueueAdmin(ShownAdmin):
             raise PermissionDenied
         if request.method == "POST":
             return self._change(request)
-        facts = {"queues": workforce.queues(), "may_act": self.may_act(request)}
+        facts = {
+            "queues": workforce.queues(),
+            "touched": set(Queue.objects.values_list("name", flat=True)),
+            "may_act": self.may_act(request),
+        }
         if live.is_asked(request):
             return live.parts(request, "admin/jobs/queue/live.html", facts)
         context = {**self.admin_site.each_context(request), **facts}
@@ -55,20 +58,12 @@ class QueueAdmin(ShownAdmin):
         return HttpResponseRedirect(request.path)
 
     def _apply(self, request: HttpRequest, name: str, action: str) -> None:
-        before = _state(Queue.objects.filter(name=name).first())
         if action == "pause":
-            queueing.pause(name, request.POST.get("reason", "").replace("\0", "")[:LONGEST_REASON])
+            reason = request.POST.get("reason", "").replace("\0", "")[:LONGEST_REASON]
+            queueing.pause(name, reason, by=request.user)
         else:
-            queueing.resume(name)
-        queue = Queue.objects.get(name=name)
-        self.log_change(request, queue, told(f"{action}d", before, _state(queue)))
+            queueing.resume(name, by=request.user)
         self.message_user(request, f"The queue {name} is {action}d.", messages.SUCCESS)
-
-
-def _state(queue: Queue | None) -> str:
-    if queue is None or not queue.paused:
-        return "open"
-    return f"paused ({queue.reason})" if queue.reason else "paused"
 
 
 @admin.register(Worker)

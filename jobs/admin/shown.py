@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
-from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
 
-COUNTED = 10_000
+from registry.admin.longlists import LongListAdmin
 
 
-class CappedPaginator(Paginator[Any]):
-    """Counts no further than anybody pages: counting all of a large table costs every look."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin's always is
-        return rows.order_by()[:COUNTED].count()
-
-
-class ShownAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ShownAdmin(LongListAdmin):
     """`change` is the permission for actions on the list; one row is only shown."""
-
-    show_full_result_count = False
-    paginator = CappedPaginator
-    list_per_page = 50
-    list_max_show_all = 200
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

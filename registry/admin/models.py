@@ -11,19 +11,17 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
-from unfold.admin import ModelAdmin as UnfoldAdmin
 from unfold.decorators import display
 
 from registry import catalog, selection, wording
-from registry.admin import showing
+from registry.admin import showing, telling
 from registry.admin.filters import SourceFilter, TrustFilter
+from registry.admin.longlists import LongListAdmin
 from registry.errors import InvalidDefaults, RegistryError
 from registry.models import Model
 
@@ -36,8 +34,6 @@ TRUST_COLOURS = {
     "mismatch": "danger",
 }
 LONG_FIELDS = ("parameters_schema", "capabilities", "files_json", "provenance", "search_text")
-AT_ONCE = 500
-COUNTED = 10_000
 STAY = "_stay"  # posted by a model's own page: come back to it
 SWITCH = "_switch"  # posted by a row's button: what to do with which model
 SWITCHES = {"enable": catalog.enable, "disable": catalog.disable}
@@ -45,17 +41,8 @@ SWITCHES = {"enable": catalog.enable, "disable": catalog.disable}
 Act = Callable[..., Any]
 
 
-class CappedPaginator(Paginator[Any]):
-    """Counts no further than anybody pages."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin's always is
-        return rows.order_by()[:COUNTED].count()
-
-
 @admin.register(Model)
-class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
+class ModelAdmin(LongListAdmin):
     """`change` is the permission for the switches and actions; a model itself is only shown."""
 
     list_display = ("named", "version", "kind", "state", "trusted", "size", "source", "used")
@@ -64,10 +51,6 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
     search_help_text = "Words of the name, the version or the source; or an id"
     ordering = ("-created_at", "-id")
     sortable_by = ()
-    show_full_result_count = False
-    paginator = CappedPaginator
-    list_per_page = 50
-    list_max_show_all = 200
     actions = ("enable", "disable", "make_default")
     change_form_outer_before_template = "admin/registry/model/buttons.html"
     change_form_outer_after_template = "admin/registry/model/contents.html"
@@ -227,26 +210,19 @@ class ModelAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
         self, request: HttpRequest, models: QuerySet[Model], done: str, act: Act
     ) -> HttpResponse | None:
         """Each by itself: one that cannot be done is told and holds up no other."""
-        chosen = list(models.order_by("created_at", "id").values_list("pk", flat=True)[:AT_ONCE])
+        chosen = list(
+            models.order_by("created_at", "id").values_list("pk", flat=True)[: telling.AT_ONCE]
+        )
         refusals = []
         for model_id in chosen:
             try:
                 act(model_id, by=request.user)
             except RegistryError as error:
                 refusals.append(error.message)
-        self._tell(request, len(chosen) - len(refusals), done, refusals)
+        telling.tell(request, len(chosen) - len(refusals), done, refusals)
         if STAY not in request.POST or not chosen:
             return None
         return HttpResponseRedirect(reverse("admin:registry_model_change", args=[chosen[0]]))
-
-    def _tell(self, request: HttpRequest, count: int, done: str, refusals: list[str]) -> None:
-        if count:
-            more = f"; at most {AT_ONCE} at once" if count + len(refusals) == AT_ONCE else ""
-            self.message_user(request, f"{count} {done}{more}.", messages.SUCCESS)
-        for refusal in refusals[:5]:
-            self.message_user(request, refusal, messages.WARNING)
-        if len(refusals) > 5:
-            self.message_user(request, f"{len(refusals) - 5} more likewise.", messages.WARNING)
 
     def _facts(self, request: HttpRequest, model: Model) -> dict[str, Any]:
         files = model.files

@@ -184,6 +184,7 @@ class KeysView(OwnKeysView):
             name=wanted.validated_data["name"],
             scope_names=wanted.validated_data["scopes"],
             expires_at=_end_within_callers(request, wanted.validated_data["expires_at"]),
+            by=request.user,
         )
         return Response(
             serializers.MadeApiKeySerializer(key).data, status.HTTP_201_CREATED, headers=NO_STORE
@@ -203,7 +204,7 @@ class KeyView(OwnKeysView):
         key = self.get_queryset().filter(pk=key_id).first()
         if key is None:
             raise Http404
-        keys.revoke(key)
+        keys.revoke(key, by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -7,17 +7,17 @@ from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from dreamforge_site.accounts import clock, keys, scopes
 from dreamforge_site.accounts.command_line import readable_errors
 from dreamforge_site.accounts.errors import InvalidInputError
 from dreamforge_site.accounts.models import ApiKey
+from registry.command_line import ForgeCommand
 
 LONGEST_DAYS = 36_500
 
 
-class Command(BaseCommand):
+class Command(ForgeCommand):
+    changes_things = True
     help = "Make an API key and print it, once. Scopes: " + ", ".join(scopes.SCOPES)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,6 +34,7 @@ class Command(BaseCommand):
                 options["name"],
                 options["scopes"].split(","),
                 _end(options["expires_days"]),
+                by=self.by,
             )
         self.stdout.write(_as_json(key) if options["json"] else key.revealed)
         self.stderr.write(f"Made for {key.owner}; keep it safe, it is not shown again.")
