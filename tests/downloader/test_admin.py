@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from dreamforge_site.accounts.models import User
 from jobs.models import Job
 from registry.models import Model
 from registry.parameters import defaults_of
+from tests.callers import staff
 from tests.downloader.conftest import CHECKPOINT, downloaded, run_next
 from tests.hubs import Hub
 
@@ -21,14 +21,6 @@ pytestmark = pytest.mark.django_db
 LIST = "/admin/downloader/download/"
 START = f"{LIST}start/"
 HOSTILE = "<script>alert(1)</script>{{7*7}}"
-
-
-def staff(name: str, *groups: str) -> Client:
-    user = User.objects.create_user(name, is_staff=True)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    browser = Client()
-    browser.force_login(user)
-    return browser
 
 
 @pytest.fixture
@@ -66,8 +58,8 @@ def test_after_the_look_the_download_is_started_in_ones_own_name(
     assert job.owner == User.objects.get(username="downloader")
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id) == (job.owner, str(job.pk))
-    assert entry.change_message.startswith("download started: ")
-    assert checkpoint in entry.change_message
+    told = f"download started: ref: {checkpoint}; name: forge; enable: no."
+    assert entry.change_message == told
 
 
 def test_of_a_pasted_address_no_secret_is_kept_or_shown(

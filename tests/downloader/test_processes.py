@@ -29,6 +29,7 @@ from tests.hubs import Generated, Hub, RemoteHub, models
 # One database each, and it is SQLite: the suite's does not matter here.
 pytestmark = [pytest.mark.pure, pytest.mark.live]
 
+KIB = 1 << 10
 MIB = 1 << 20
 # docs/reliability.md has the command with a GiB and twenty kills.
 SIZE_MIB = int(os.environ.get("DREAMFORGE_TEST_DOWNLOAD_MIB", "48"))
@@ -306,23 +307,17 @@ def test_memory_stays_flat_whatever_a_body_grows_to(tmp_path: Path, far_hub: Rem
         assert peak_mib < LARGEST_PROCESS_MIB
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_full_disk_exits_with_6_before_a_byte_moves_and_goes_on_when_there_is_room(
-    tmp_path: Path, far_hub: RemoteHub
+    tmp_path: Path, far_hub: RemoteHub, small_disk: Callable[[int], Path]
 ) -> None:
-    root = tmp_path / "models"
-    root.mkdir()
-    _mount(root, SIZE_MIB // 2)
-    try:
-        shell = Shell(tmp_path / "data", far_hub, DF_MODELS_ROOT=str(root))
-        code, out, err = shell.run("model_download", "hf:forge/large")
-        assert (code, out) == (6, "")
-        assert "free" in err
-        assert far_hub.bytes_sent("*.safetensors") == 0
-        subprocess.run(["mount", "-o", f"remount,size={SIZE_MIB + 200}m", root], check=True)
-        assert shell.run("model_download", "hf:forge/large")[0] == 0
-    finally:
-        subprocess.run(["umount", root], check=True)
+    root = small_disk(SIZE_MIB * KIB // 2)
+    shell = Shell(tmp_path / "data", far_hub, DF_MODELS_ROOT=str(root))
+    code, out, err = shell.run("model_download", "hf:forge/large")
+    assert (code, out) == (6, "")
+    assert "free" in err
+    assert far_hub.bytes_sent("*.safetensors") == 0
+    small_disk((SIZE_MIB + 200) * KIB)
+    assert shell.run("model_download", "hf:forge/large")[0] == 0
 
 
 def test_a_token_is_found_nowhere_afterwards(tmp_path: Path, far_hub: RemoteHub) -> None:
@@ -375,13 +370,6 @@ def _until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         if process.poll() is not None:
             raise AssertionError(f"it ended too early: {process.communicate()}")
         time.sleep(0.02)
-
-
-def _mount(place: Path, size_mib: int) -> None:
-    words = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(place)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
 
 
 def _holders(folder: Path) -> list[str]:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from django.test import Client
 
 from downloader import configured
+from downloader.admin import quarantine
+from dreamforge_site.accounts.models import User
 from registry.models import Model
+from tests.callers import staff
 from tests.downloader.conftest import downloaded
-from tests.downloader.test_admin import staff, text
+from tests.downloader.test_admin import text
 from tests.hubs import Hub, faults
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +56,9 @@ def test_trusting_a_file_needs_a_reason_and_is_written_down(checkpoint: str, hel
     decide(boss, held, release="1", reason="The author has said so.")
     (override,) = configured.store().overrides()
     assert (override.by, override.reason) == ("boss", "The author has said so.")
-    assert "The author has said so." in LogEntry.objects.get().change_message
+    told = LogEntry.objects.get().change_message
+    assert told.startswith("trusted: file: xl.safetensors; source: hf:forge/xl@")
+    assert told.endswith("reason: The author has said so.")
     assert downloaded(checkpoint).status == "succeeded"
     assert Model.objects.get().trust == "overridden"
 
@@ -65,3 +71,41 @@ def test_a_file_is_discarded(held: str) -> None:
 def test_an_id_nobody_knows_is_told(models_root: Path) -> None:
     page = text(decide(staff("boss", "operators"), "../../etc", discard="1"))
     assert "Nothing is in quarantine." in page
+
+
+def test_a_decision_by_command_is_written_down_like_one_on_the_page(held: str) -> None:
+    User.objects.create_superuser("boss")
+    reason = "why " * 100
+    call_command(
+        *("model_quarantine", "--release", held, "--by", "Somebody"),
+        *("--reason", reason, "--as", "boss"),
+    )
+    (override,) = configured.store().overrides()
+    entry = LogEntry.objects.get()
+    assert (override.by, str(entry.user), entry.object_repr) == ("Somebody", "boss", "Quarantine")
+    assert entry.change_message.endswith(f"reason: {reason.strip()}.")
+
+
+def test_a_page_reads_so_many_records_and_leads_to_the_others(
+    models_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "SHOWN", 3)
+    store = configured.store()
+    ids = [f"{number:024x}" for number in range(7)]
+    folders = [store.root / store.layout.QUARANTINE / id_ for id_ in ids]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "bytes").write_bytes(b"x")
+    browser = staff("viewer", "viewers")
+    pages = [
+        shown_ids(browser, address) for address in ("", f"?after={ids[2]}", f"?after={ids[5]}")
+    ]
+    assert pages == [ids[:3], ids[3:6], ids[6:]]
+    first, last = text(browser.get(PAGE)), text(browser.get(f"{PAGE}?after={ids[5]}"))
+    assert f'href="?after={ids[2]}"' in first
+    assert 'rel="next"' not in last
+    assert len(store.quarantined(most=2)) == 2
+
+
+def shown_ids(browser: Client, query: str) -> list[str]:
+    return [entry["id"] for entry in browser.get(PAGE + query).context["held"]]

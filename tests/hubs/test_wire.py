@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import hubs
+from tests import certificates, hubs
 from tests.hubs import Generated, Hub, faults
 from tests.hubs.asking import ask, connect, on
 from tests.hubs.messages import Request, Response
@@ -168,10 +167,7 @@ def test_a_head_without_end_is_dropped(hub: Hub) -> None:
 
 
 def test_it_speaks_tls_with_a_certificate_of_the_tests(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext"
-    names = ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    certificate, key = certificates.for_loopback(tmp_path)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate, key)
     with hubs.running(tls=server) as hub:

@@ -8,29 +8,17 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from dreamforge_site.accounts import keys
 from dreamforge_site.accounts.models import User
 from jobs import submission
 from jobs.models import Job
 from registry.models import Model
+from tests.callers import client_of
 from tests.downloader.conftest import downloaded, run_next
 from tests.hubs import Hub
 
-pytestmark = pytest.mark.django_db
-
-SCOPES = ("read", "jobs", "models", "admin")
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-def client_of(user: User) -> APIClient:
-    return APIClient(headers={"X-API-Key": keys.make(user, "test", SCOPES).revealed})
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 
 
 @pytest.fixture
@@ -41,11 +29,6 @@ def api(operator: User) -> APIClient:
 @pytest.fixture
 def viewer(db: None) -> User:
     return User.objects.create_user("viewer", is_staff=True)
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
 
 
 def start(api: APIClient, ref: str, **more: Any) -> Any:
@@ -143,6 +126,16 @@ def test_what_has_no_bytes_is_shown_too(api: APIClient, checkpoint: str) -> None
     assert [answer.status_code for answer in shown] == [200, 200]
     assert [answer.json()["kind"] for answer in shown] == ["download", "verify"]
     assert {sum(answer.json()["files"].values()) for answer in shown} == {0}
+
+
+@pytest.mark.parametrize("path", ["/v1/models:verify", "/v1/jobs"])
+def test_a_model_that_is_none_is_not_verified(api: APIClient, path: str) -> None:
+    kind = {"type": "verify"} if path == "/v1/jobs" else {}
+    wanted = "00000000-0000-4000-8000-000000000000"
+    answer = api.post(path, {**kind, "model_id": wanted}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert answer.json()["details"] == {"fields": {"model_id": [f"There is no model {wanted}."]}}
+    assert not Job.objects.exists()
 
 
 def test_the_files_of_a_download_are_listed_page_by_page(

@@ -14,9 +14,10 @@ from downloader.hub import registering
 from downloader.hub.models import Repo, RepoFile, Snapshot
 from jobs import lifecycle, submission
 from jobs.models import Job
+from tests.callers import staff
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import mirror, sync
-from tests.downloader.test_admin import staff, text
+from tests.downloader.test_admin import text
 from tests.hubs import Hub
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +91,19 @@ def test_what_a_removal_frees_is_shown_before_it_is_done(boss: Client, synced: R
     assert boss.post(removal, {"forget": "1"}).status_code == 302
     assert not Repo.objects.exists()
     assert LogEntry.objects.filter(user__username="boss").exists()
+
+
+def test_a_repository_that_its_source_does_not_have_is_forgotten_from_its_page(
+    hub: Hub, boss: Client, models_root: object
+) -> None:
+    absent = registering.register("forge/absent")[0]
+    assert sync(absent).status == "failed"
+    assert registering.get(absent.pk).status == "error"
+    removal = f"{LIST}{absent.pk}/remove/"
+    assert f'href="{removal}"' in boss.get(page(absent)).content.decode()
+    assert "Remove and forget the repository" in text(boss.get(removal))
+    assert boss.post(removal, {"forget": "1"}).status_code == 302
+    assert not Repo.objects.exists()
 
 
 def test_who_only_looks_is_offered_no_button_and_refused_the_deed(

@@ -11,16 +11,15 @@ from django.contrib.admin.models import LogEntry
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from downloader.hub import registering
 from downloader.hub.models import Repo, RepoFile
-from dreamforge_site.accounts import keys
 from dreamforge_site.accounts.models import User
 from jobs import lifecycle
 from jobs.api.answers import HANDOFF
 from jobs.models import Job
+from tests.callers import client_of
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import FILES, NAME, mirror, sync
 from tests.hubs import Hub, faults
@@ -31,14 +30,9 @@ UNKNOWN = uuid.UUID(int=7)
 
 
 @pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
+def nothing_kept(signing_in_is_needed: None) -> None:
+    """Of what a hub has answered before."""
     cache.clear()
-
-
-def client_of(user: User) -> APIClient:
-    scopes = ("read", "jobs", "models", "admin")
-    return APIClient(headers={"X-API-Key": keys.make(user, "test", scopes).revealed})
 
 
 @pytest.fixture

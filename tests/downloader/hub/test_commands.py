@@ -84,6 +84,7 @@ def test_a_file_that_came_after_the_last_sync_is_found(hub: Hub, upstream: str) 
 
 def test_what_goes_wrong_has_its_exit_code(hub: Hub, upstream: str) -> None:
     assert refused("hub_register", "not a name").returncode == 2
+    assert refused("hub_register", f"{NAME}@v1", "--revision", "v2").returncode == 2
     assert refused("hub_sync", "forge/other").returncode == 3
     called("hub_register", NAME)
     called("hub_sync", NAME)

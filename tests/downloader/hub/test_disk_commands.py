@@ -58,8 +58,9 @@ def test_a_scan_of_a_folder_that_is_not_there_ends_with_3(scanned: Path) -> None
     assert exit_code("hub_scan", "nobody") == 3
 
 
-def test_a_scan_outside_the_store_ends_with_1(scanned: Path) -> None:
-    assert exit_code("hub_scan", "../..") == 1
+@pytest.mark.parametrize("path", ["../..", "/etc", "blobs", "forge/sketch/main/unet"])
+def test_a_scan_of_what_cannot_be_scanned_is_wrong_usage(mirrored: Repo, path: str) -> None:
+    assert exit_code("hub_scan", path) == 2
 
 
 def test_a_scanned_repository_is_removed_by_its_name(scanned: Path) -> None:
@@ -106,5 +107,8 @@ def test_a_move_tells_what_it_did(mirrored: Repo, tmp_path: Path) -> None:
     assert (to / NAME / "main/unet/model.safetensors").read_bytes() == WEIGHTS.read()
 
 
-def test_a_move_into_the_store_ends_with_1(mirrored: Repo, models_root: Path) -> None:
-    assert exit_code("hub_move", str(models_root / "new")) == 1
+def test_a_move_to_where_nothing_can_be_moved_is_wrong_usage(
+    mirrored: Repo, models_root: Path
+) -> None:
+    assert exit_code("hub_move", str(models_root / "new")) == 2
+    assert exit_code("hub_move", "a/relative/path") == 2

@@ -8,33 +8,22 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from downloader import configured
 from downloader.hub import registering
 from downloader.hub.models import Repo
-from dreamforge_site.accounts import keys
 from dreamforge_site.accounts.models import User
 from jobs.models import Job
+from tests.callers import client_of
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import mirror
 from tests.downloader.hub.disk import put
 from tests.downloader.hub.test_scrubbing import blob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 
 CALLS = ("rescan", "verify", "mark-missing")
-
-
-@pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-def client_of(user: User) -> APIClient:
-    key = keys.make(user, "test", ("read", "jobs", "models", "admin"))
-    return APIClient(headers={"X-API-Key": key.revealed})
 
 
 @pytest.fixture
@@ -43,8 +32,8 @@ def api(operator: User) -> APIClient:
 
 
 @pytest.fixture
-def stranger(db: None) -> APIClient:
-    return client_of(User.objects.create_user("mira"))
+def stranger(mira: User) -> APIClient:
+    return client_of(mira)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from downloader.library import adoption, revisions
 from downloader.library.checksums import Computed
 from downloader.library.errors import Busy
 from downloader.library.layouts import Seen
+from downloader.library.store import Terms
 from downloader.library.watch import Control
 from jobs.errors import InvalidParams
 from registry.models import Model
@@ -351,7 +352,7 @@ def test_a_scan_that_was_killed_after_adopting_finishes_the_next_time(
         patch.setattr("downloader.hub.adopted.record", killed)
         with pytest.raises(KeyboardInterrupt):
             scanning.walk(configured.store(), "", PlainVoice(Control(), lambda _line: None))
-    configured.store().collect(grace_s=0)
+    configured.store().collect(Terms(grace_s=0))
     assert (root / "acme/xl/w.safetensors").read_bytes() == WEIGHTS.read()
     scan()
     assert len(states(Repo.objects.get())) == 2

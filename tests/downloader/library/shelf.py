@@ -47,6 +47,9 @@ def safetensors(tensors: Mapping[str, tuple[int, ...]], fill: int = 0) -> bytes:
 WEIGHTS = safetensors({"weight": (64,)})
 LORA = safetensors({"unet.down.lora_up.weight": (8, 8), "unet.down.lora_down.weight": (8, 8)})
 FILES = {"model.safetensors": WEIGHTS, "config.json": b'{"a": 1}', "notes/readme.md": b"# Model"}
+# What a source may publish of them: less than the SHA-256 of each.
+PLAIN_SHA1 = {"config.json": "git-sha1", "notes/readme.md": "git-sha1"}
+NO_DIGESTS = dict.fromkeys(FILES, "")
 
 
 def digest_of(body: bytes, algorithm: str) -> Digest | None:

@@ -16,7 +16,7 @@ from downloader.library.checksums import Trust
 from downloader.library.errors import AlreadyInstalled, InvalidFile, NotFound
 from downloader.library.install import State, Stored
 from downloader.library.plan import Plan
-from downloader.library.store import Store, durability
+from downloader.library.store import Store, Terms, durability
 from registry.descriptors import Descriptor
 from registry.parameters import capabilities_for, schema_for
 from tests.downloader.library.shelf import (
@@ -335,7 +335,7 @@ def test_a_model_with_a_damaged_descriptor_can_be_removed(store: Store) -> None:
     removed = install.remove(FOLDER, store)
     assert removed.freed_bytes == 0
     assert not (store.root / FOLDER).exists()
-    assert len(store.collect(grace_s=0).blobs) == len(FILES)
+    assert len(store.collect(Terms(grace_s=0)).blobs) == len(FILES)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

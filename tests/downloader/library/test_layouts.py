@@ -49,6 +49,14 @@ def test_the_third_level_is_the_revision_with_its_slashes_decoded(tmp_path: Path
     ]
 
 
+def test_the_folder_of_those_without_an_author_is_none(tmp_path: Path) -> None:
+    put(tmp_path, "_/gpt2/main/config.json", "acme/xl/main/config.json")
+    assert [(author, name) for author, name, _, _ in models(tmp_path)] == [
+        ("", "gpt2"),
+        ("acme", "xl"),
+    ]
+
+
 def test_a_revision_that_no_database_can_keep_is_named_as_its_folder(tmp_path: Path) -> None:
     put(tmp_path, "acme/xl/v%00/config.json")
     assert models(tmp_path)[0][2] == "v%00"

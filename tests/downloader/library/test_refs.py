@@ -119,6 +119,8 @@ REFUSED = {
     "hf:../b": "not the name of a repository",
     "hf:a/b--c": "not the name of a repository",
     "hf:a/b.git": "not the name of a repository",
+    "hf:_/gpt2": "Did you mean hf:gpt2 ?",
+    "https://huggingface.co/_/gpt2/tree/main": "No author is called _",
     "hf:a\\b": "not the name of a repository",
     "hf:%2e%2e/b": "not the name of a repository",
     f"hf:a/{'b' * 97}": "not the name of a repository",

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from dreamforge_site.front import connections
 from dreamforge_site.front.bridge import Answer, Bridge
-from dreamforge_site.front.connections import Connection
 from dreamforge_site.front.router import Front
+from tests.dreamforge_site.front.served import get, opened, read_all, served
 from tests.dreamforge_site.front.test_front import Program, Whole
-from tests.services.process import free_port
 
 pytestmark = pytest.mark.pure
 BIG = 30_000_000
-WITHIN_S = 30
 
 
 class Quick:
@@ -41,44 +37,12 @@ class Quick:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    found = free_port()
-
     def answer(environ: dict[str, Any]) -> Whole:
         return Whole([b"x" * BIG if environ["PATH_INFO"] == "/big" else b"hello"])
 
-    config = uvicorn.Config(
-        Front(Bridge(Program(answer), threads=2), loopback_only=False, express=Quick()),  # type: ignore[arg-type]
-        host="127.0.0.1",
-        port=found,
-        loop="uvloop",
-        http=Connection,
-        ws="none",
-        log_config=None,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield found
-    server.should_exit = True
-    thread.join()
-
-
-def opened(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S)
-
-
-def read_all(client: socket.socket) -> bytes:
-    found = bytearray()
-    while part := client.recv(1_000_000):
-        found += part
-    return bytes(found)
-
-
-def get(path: str, headers: str = "connection: close\r\n") -> bytes:
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n".encode()
+    bridge = Bridge(Program(answer), threads=2)
+    with served(Front(bridge, loopback_only=False, express=Quick())) as found:  # type: ignore[arg-type]
+        yield found
 
 
 def test_client_that_takes_nothing_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,30 +7,25 @@ import hashlib
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from pytest_django.fixtures import Settings
 
 from dreamforge_site.front import connections, files, handoffs
 from dreamforge_site.front.bridge import Bridge
-from dreamforge_site.front.connections import Connection
 from dreamforge_site.front.router import Front
 from dreamforge_site.operations import metrics
-from tests.dreamforge_site.front.test_connections import get, opened, read_all
+from tests.dreamforge_site.front.served import WITHIN_S, get, opened, read_all, served
 from tests.dreamforge_site.front.test_front import Environ, Program, Whole
-from tests.services.process import free_port
 
 pytestmark = pytest.mark.pure
 
 DATA = os.urandom(1 << 20) * 24
 KEEP = ""
-WITHIN_S = 30
 Tickets = dict[str, dict[str, Any]]
 
 
@@ -79,25 +74,9 @@ def port(tickets: Tickets, settings: Settings) -> Iterator[int]:
     metrics.join()
     settings.HANDOFFS = {"file": "dreamforge_site.front.files.serve"}
     handoffs._handler.cache_clear()
-    found = free_port()
-    config = uvicorn.Config(
-        Front(Bridge(Handing(tickets), threads=1), loopback_only=False),
-        host="127.0.0.1",
-        port=found,
-        loop="uvloop",
-        http=Connection,
-        ws="none",
-        log_config=None,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield found
-    server.should_exit = True
-    thread.join()
+    bridge = Bridge(Handing(tickets), threads=1)
+    with served(Front(bridge, loopback_only=False)) as found:
+        yield found
     handoffs._handler.cache_clear()
 
 

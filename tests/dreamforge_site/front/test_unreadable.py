@@ -42,8 +42,19 @@ def everything(connection: socket.socket) -> bytes:
         HEAD + b"X-Request-Id: a\x0bb\r\n\r\n",
         HEAD + b"X-Long: " + b"x" * (connections.HEADERS_LIMIT_BYTES + 1) + b"\r\n\r\n",
         b"GET /" + b"a" * (connections.HEADERS_LIMIT_BYTES + 1) + b" HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nAccept: */*\r\n\r\n",
+        HEAD + b"Host: other\r\n\r\n",
     ],
-    ids=["no http", "no ascii", "two lengths", "control character", "long header", "long path"],
+    ids=[
+        "no http",
+        "no ascii",
+        "two lengths",
+        "control character",
+        "long header",
+        "long path",
+        "no host",
+        "two hosts",
+    ],
 )
 def test_unreadable_request_gets_the_envelope(connection: socket.socket, sent: bytes) -> None:
     connection.sendall(sent)
@@ -52,6 +63,11 @@ def test_unreadable_request_gets_the_envelope(connection: socket.socket, sent: b
     answer = json.loads(body)
     assert answer["code"] == "malformed_request"
     assert f"X-Request-Id: {answer['correlation_id']}".encode() in head
+
+
+def test_an_old_client_needs_no_host(connection: socket.socket) -> None:
+    connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert everything(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_head_of_ordinary_size_is_answered(connection: socket.socket) -> None:

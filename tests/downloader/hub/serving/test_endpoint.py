@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.test import Client
 from pytest_django import Settings
 
 from downloader import configured
@@ -332,3 +333,19 @@ def test_pointer_of_a_large_file_is_named_as_git_names_it() -> None:
     words = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 5\n"
     blob = b"blob %d\0%b" % (len(words), words)
     assert oid == hashlib.sha1(blob, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("path", ["", "api", "api/datasets/acme/tiny", "acme/tiny", "api/models"])
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_an_address_that_is_none_is_told_in_the_hubs_form(
+    reader: Ask, path: str, method: str
+) -> None:
+    answer = reader(path, method)
+    assert answer.status_code == 404
+    assert list(answer.json()) == ["error"]
+    assert answer["X-Error-Message"] == answer.json()["error"]
+    assert "X-Error-Code" not in answer
+
+
+def test_the_address_of_the_mirror_itself_is_told_in_the_hubs_form(client: Client) -> None:
+    assert list(client.get("/hf").json()) == ["error"]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from downloader.hub import registering
 from downloader.hub.models import Repo
+from downloader.hub.serving import holdings, pulling
 from dreamforge_site.accounts.models import User
 from jobs import submission
 from jobs.models import Job
@@ -147,3 +151,38 @@ def test_session_of_a_browser_fetches_nothing(
     assert browser.get(f"/hf/forge/none/resolve/main/{MODEL}").status_code == 404
     assert not Job.objects.filter(type="mirror").exists()
     assert Repo.objects.count() == 1
+
+
+def test_file_that_came_between_the_look_and_the_asking_is_fetched_by_no_second_job(
+    synced: Repo, operator: User
+) -> None:
+    on = holdings.shelf([synced], "main")
+    assert on
+    first = pulling.file(on, MODEL, operator)
+    assert run_next().status == "succeeded"
+    assert pulling.file(on, MODEL, operator) == first
+    assert pulling.file(on, "vae/model.safetensors", operator) != first
+
+
+def test_list_that_came_between_the_look_and_the_asking_is_fetched_by_no_second_job(
+    upstream: str, operator: User
+) -> None:
+    first = pulling.repository(upstream, "main", operator)
+    assert run_next().status == "succeeded"
+    assert pulling.repository(upstream, "main", operator) == first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clients_at_one_moment_share_one_job(upstream: str, operator: User) -> None:
+    together = threading.Barrier(8)
+
+    def ask(_number: int) -> object:
+        try:
+            together.wait()
+            return pulling.repository(upstream, "main", operator).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = set(pool.map(ask, range(8)))
+    assert asked == {Job.objects.get().pk}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ from downloader.library.http import Broken, Client
 from downloader.library.sources.base import Location, RemoteFile
 from downloader.library.transfer import Engine, Target, TransferOptions
 from downloader.library.watch import Control, Observer
-from tests import hubs
+from tests import certificates, hubs
 from tests.downloader.library.http.conftest import OPTIONS
 from tests.hubs.messages import redirect
 
@@ -90,36 +88,7 @@ def proxy() -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that signs itself, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl makes the certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            openssl,
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=tests",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
+    return certificates.for_loopback(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

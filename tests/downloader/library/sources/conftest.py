@@ -11,6 +11,8 @@ from downloader.library.sources.civitai import CivitAI
 from downloader.library.sources.huggingface import HuggingFace
 from downloader.library.watch import Control
 from tests import hubs
+from tests.downloader.library.sources.civitai_told import FILES, FULL
+from tests.hubs.civitai import Version
 
 HASTY = ClientOptions(attempts=2, read_timeout_s=5.0, max_wait_s=2.0, proxies={})
 
@@ -55,3 +57,15 @@ def civitai(hub: hubs.Hub, client: Client) -> CivitAI:
 def member(hub: hubs.Hub, client: Client) -> CivitAI:
     """With the token of an account that may download what asks for a login."""
     return CivitAI(client, {"endpoint": hub.civitai_endpoint, "token": hub.civitai.token})
+
+
+@pytest.fixture
+def two_versions(hub: hubs.Hub) -> None:
+    """Model 5 with the versions 51 (newer) and 50."""
+    hub.civitai.add(
+        5,
+        [Version(51, "v2.0", FILES, words=("sks", "style")), Version(50, "v1.0", (FULL,))],
+        name="Über Model XL!",
+        creator="painter",
+        tags=("photo",),
+    )

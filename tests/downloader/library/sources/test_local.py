@@ -48,9 +48,6 @@ def local(root: Path, client: Client) -> LocalFiles:
     return LocalFiles(client, {"roots": str(root)})
 
 
-Copy = Callable[[LocalFiles, Resolved], dict[str, Fetched]]
-
-
 class Watching(Observer):
     def __init__(self, at_each: Callable[[FileProgress], object] = lambda _: None) -> None:
         self.seen: list[FileProgress] = []

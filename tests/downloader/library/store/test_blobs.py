@@ -23,6 +23,7 @@ from tests.downloader.library.store.world import (
     survives,
     tree,
 )
+from tests.services import found
 
 pytestmark = pytest.mark.pure
 
@@ -57,7 +58,6 @@ def test_the_order_survives_a_power_cut(store: Store, monkeypatch: pytest.Monkey
     assert adopting[:5] == ["sync", "touch", "protect", "rename_new", "sync"]
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.live
 def test_the_kernel_sees_the_same_order(store: Store, tmp_path: Path) -> None:
     part, log = staged(store, BODY), tmp_path / "calls"
@@ -69,8 +69,11 @@ def test_the_kernel_sees_the_same_order(store: Store, tmp_path: Path) -> None:
         f"store.adopt(Path({str(part)!r}), Computed({len(BODY)}, {HASH!r}))\n"
     )
     calls = "trace=fsync,fchmod,rename,renameat,renameat2"
-    command = ["strace", "-f", "-y", "-e", calls, "-o", str(log), sys.executable, "-c", code]
-    traced = subprocess.run(command, capture_output=True, text=True, check=False)
+    strace = found.program("usr/bin/strace")
+    command = [str(strace), "-f", "-y", "-e", calls, "-o", str(log), sys.executable, "-c", code]
+    traced = subprocess.run(
+        command, env=found.environment(strace), capture_output=True, text=True, check=False
+    )
     if "PTRACE" in traced.stderr:
         pytest.skip("this machine does not let us trace")
     seen = re.findall(r"(fsync|fchmod|rename\w*)\((.*)\)\s*= 0", log.read_text())

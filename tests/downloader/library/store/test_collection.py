@@ -23,7 +23,7 @@ HOUR_S = 3600.0
 def test_a_blob_that_a_descriptor_names_stays(store: Store) -> None:
     sha256 = keep(store, ONE)
     show(store, "lora/name@1", {"a.bin": sha256})
-    collected = store.collect(grace_s=0)
+    collected = store.collect(Terms(grace_s=0))
     assert collected.blobs == ()
     assert collected.kept == {"referenced": 1}
     assert store.references() == {sha256: {"lora/name@1/model.json"}}
@@ -38,14 +38,14 @@ def test_a_mirrored_revision_keeps_its_blobs_too(store: Store) -> None:
             made.write(".dreamforge.json", b'{"files_json": [{"sha256": "%s"}]}' % sha256.encode())
             made.publish()
     assert store.references() == {sha256: {f"{final}/.dreamforge.json"}}
-    assert store.collect(grace_s=0).kept == {"referenced": 1}
+    assert store.collect(Terms(grace_s=0)).kept == {"referenced": 1}
 
 
 def test_an_orphan_goes_when_its_grace_is_over(store: Store) -> None:
     sha256 = keep(store, ONE)
-    assert store.collect(grace_s=HOUR_S).kept == {"young": 1}
+    assert store.collect(Terms(grace_s=HOUR_S)).kept == {"young": 1}
     age(store.blob(sha256), HOUR_S)
-    collected = store.collect(grace_s=HOUR_S)
+    collected = store.collect(Terms(grace_s=HOUR_S))
     assert collected.blobs == (sha256,)
     assert collected.freed_bytes == len(ONE)
     assert not store.has(sha256, None)
@@ -55,7 +55,7 @@ def test_the_grace_counts_from_when_a_blob_came_not_from_when_it_was_fetched(sto
     part = staged(store, ONE)
     age(part, 10 * HOUR_S)
     store.adopt(part, computed(ONE))
-    assert store.collect(grace_s=HOUR_S).kept == {"young": 1}
+    assert store.collect(Terms(grace_s=HOUR_S)).kept == {"young": 1}
 
 
 def test_a_dry_run_tells_the_same_and_removes_nothing(store: Store) -> None:
@@ -63,31 +63,31 @@ def test_a_dry_run_tells_the_same_and_removes_nothing(store: Store) -> None:
     part = staged(store, TWO)
     age(part, 10 * HOUR_S)
     before = tree(store.root)
-    told = store.collect(dry_run=True, grace_s=0, staging_grace_s=HOUR_S)
+    told = store.collect(Terms(dry_run=True, grace_s=0, staging_grace_s=HOUR_S))
     assert tree(store.root) == before
-    done = store.collect(grace_s=0, staging_grace_s=HOUR_S)
+    done = store.collect(Terms(grace_s=0, staging_grace_s=HOUR_S))
     assert (told.blobs, told.staging) == (done.blobs, done.staging) == ((sha256,), (part.name,))
     assert told.freed_bytes == done.freed_bytes
 
 
 def test_only_what_was_asked_for_is_looked_at(store: Store) -> None:
     one, two = keep(store, ONE), keep(store, TWO)
-    assert store.collect(grace_s=0, only=[one]).blobs == (one,)
+    assert store.collect(Terms(grace_s=0, only=[one])).blobs == (one,)
     assert store.has(two, len(TWO))
 
 
 def test_a_claimed_blob_stays_until_the_claim_is_over(store: Store) -> None:
     sha256 = keep(store, ONE)
     with store.claim([sha256]):
-        assert Store(store.root).collect(grace_s=0).kept == {"claimed": 1}
-    assert store.collect(grace_s=0).blobs == (sha256,)
+        assert Store(store.root).collect(Terms(grace_s=0)).kept == {"claimed": 1}
+    assert store.collect(Terms(grace_s=0)).blobs == (sha256,)
 
 
 def test_a_claim_can_grow(store: Store) -> None:
     one, two = keep(store, ONE), keep(store, TWO)
     with store.claim([one]) as claim:
         claim.add(blobs=[two])
-        assert store.collect(grace_s=0).kept == {"claimed": 2}
+        assert store.collect(Terms(grace_s=0)).kept == {"claimed": 2}
 
 
 def test_a_claim_that_many_threads_add_to_holds_everything(store: Store) -> None:
@@ -100,7 +100,7 @@ def test_a_claim_that_many_threads_add_to_holds_everything(store: Store) -> None
             thread.start()
         for thread in threads:
             thread.join()
-        assert store.collect(grace_s=0).kept == {"claimed": 40}
+        assert store.collect(Terms(grace_s=0)).kept == {"claimed": 40}
 
 
 def plant_claim(store: Store, process: Process, sha256: str) -> Path:
@@ -116,16 +116,16 @@ def test_the_claim_of_a_dead_process_protects_nothing(store: Store) -> None:
     ended.wait()
     sha256 = keep(store, ONE)
     plant_claim(store, Process(Process.this().place, ended.pid, "1"), sha256)
-    assert store.collect(grace_s=0).blobs == (sha256,)
+    assert store.collect(Terms(grace_s=0)).blobs == (sha256,)
     assert tree(store.root) == []
 
 
 def test_the_claim_of_another_machine_counts_until_it_is_long_silent(store: Store) -> None:
     sha256 = keep(store, ONE)
     claim = plant_claim(store, Process("another boot/namespace", 1, "1"), sha256)
-    assert store.collect(grace_s=0).kept == {"claimed": 1}
+    assert store.collect(Terms(grace_s=0)).kept == {"claimed": 1}
     age(claim, LONG_SILENCE_S + 60)
-    assert store.collect(grace_s=0).blobs == (sha256,)
+    assert store.collect(Terms(grace_s=0)).blobs == (sha256,)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_while_a_descriptor_cannot_be_read_no_blob_goes(store: Store, descriptor
     broken = store.root / "lora/broken@1"
     broken.mkdir(parents=True)
     (broken / "model.json").write_bytes(descriptor)
-    collected = store.collect(grace_s=0)
+    collected = store.collect(Terms(grace_s=0))
     assert collected.unreadable == ("lora/broken@1/model.json",)
     assert collected.kept == {"unknown": 1}
     assert store.has(sha256, None)
@@ -155,7 +155,7 @@ def test_bytes_that_another_link_holds_are_not_counted_as_freed(
 ) -> None:
     sha256 = keep(store, ONE)
     (tmp_path / "mine").hardlink_to(store.blob(sha256))
-    collected = store.collect(grace_s=0)
+    collected = store.collect(Terms(grace_s=0))
     assert collected.blobs == (sha256,)
     assert collected.freed_bytes == 0
     assert (tmp_path / "mine").read_bytes() == ONE
@@ -164,7 +164,7 @@ def test_bytes_that_another_link_holds_are_not_counted_as_freed(
 def test_partial_files_wait_for_their_own_grace(store: Store) -> None:
     old, young = staged(store, ONE), staged(store, TWO)
     age(old, 8 * 24 * HOUR_S)
-    collected = store.collect(grace_s=0)
+    collected = store.collect(Terms(grace_s=0))
     assert collected.staging == (old.name,)
     assert young.exists()
 
@@ -174,7 +174,7 @@ def test_a_partial_file_in_use_is_no_debris_however_old(store: Store) -> None:
     age(part, 8 * 24 * HOUR_S)
     with store.claim() as claim:
         claim.add(staged=[part.name])
-        assert store.collect(grace_s=0).staging == ()
+        assert store.collect(Terms(grace_s=0)).staging == ()
     assert part.exists()
 
 
@@ -201,7 +201,7 @@ def test_a_folder_being_built_is_left_alone(store: Store) -> None:
     sha256 = keep(store, ONE)
     with store.claim([sha256]) as claim, store.build(PurePosixPath("lora/a@1"), claim) as made:
         made.place(sha256, "a.bin")
-        Store(store.root).collect(grace_s=0)
+        Store(store.root).collect(Terms(grace_s=0))
         made.publish()
     assert (store.root / "lora/a@1/a.bin").read_bytes() == ONE
 
@@ -236,7 +236,7 @@ def test_who_lost_the_stores_lock_removes_nothing_more(
 
     monkeypatch.setattr("downloader.library.store.collection.clock", lose)
     with pytest.raises(Busy):
-        store.collect(terms=Terms(grace_s=-(2.0**40)))
+        store.collect(Terms(grace_s=-(2.0**40)))
     assert durability.unlink is unlink
     assert store.has(sha256, None)
 
@@ -249,7 +249,7 @@ def test_in_a_hundred_races_no_needed_blob_is_lost(store: Store) -> None:
 
     def collect() -> None:
         while not over.is_set():
-            collector.collect(grace_s=0)
+            collector.collect(Terms(grace_s=0))
 
     thread = threading.Thread(target=collect)
     thread.start()

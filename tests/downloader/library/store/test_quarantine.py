@@ -8,7 +8,7 @@ import pytest
 
 from downloader.library.checksums import Digest
 from downloader.library.errors import InvalidFile, NotFound, Refused, UnsafeName
-from downloader.library.store import Store
+from downloader.library.store import Store, Terms
 from tests.downloader.library.store.world import age, computed, staged, survives, tree
 
 pytestmark = pytest.mark.pure
@@ -107,7 +107,7 @@ def test_a_record_that_cannot_be_read_can_be_discarded(store: Store) -> None:
 
 def test_collection_leaves_what_is_in_quarantine(store: Store) -> None:
     id_ = suspect(store)
-    store.collect(grace_s=0, staging_grace_s=0)
+    store.collect(Terms(grace_s=0, staging_grace_s=0))
     assert list(store.quarantined()) == [id_]
 
 

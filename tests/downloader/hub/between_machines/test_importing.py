@@ -1,116 +1,36 @@
-"""From one installation to another by way of a bundle, with the hub unplugged on the way in."""
+"""A bundle on another machine: what it brings, and what is refused."""
 
 from __future__ import annotations
 
 import json
 import tarfile
-from dataclasses import dataclass, replace
-from io import StringIO
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from downloader import configured
 from downloader.hub import bundle_keys, bundling, importing, registering
-from downloader.hub.errors import HubError
 from downloader.hub.models import Repo, Snapshot
-from downloader.library import install
 from downloader.library.bundles import MANIFEST, SIGNATURE, blob_name, bringing
 from downloader.library.errors import Canceled
-from downloader.library.watch import Control, FileProgress, Observer
+from downloader.library.watch import Control, Observer
 from registry.models import Model
-from tests.downloader.conftest import CHECKPOINT, downloaded
+from tests.downloader.hub.between_machines.machines import (
+    Machine,
+    StopAfter,
+    called,
+    flip,
+    imported,
+    move_to,
+    nothing_is_shown,
+    refused,
+)
 from tests.downloader.hub.conftest import FILES, NAME, WEIGHTS, mirror, sync
 from tests.hubs import Hub, models
 
 pytestmark = pytest.mark.django_db
-
-MODEL = "xl"
-
-
-@dataclass
-class Machine:
-    """An installation of its own: another models root, another secret, its own trust, no rows."""
-
-    root: Path
-    secret: str
-    keys: Path
-
-    def settle_in(self, settings: Settings) -> None:
-        settings.MODELS_ROOT = self.root
-        settings.SECRET_KEY = self.secret
-        settings.TRUSTED_BUNDLE_KEYS = self.keys
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Machine:
-    return Machine(tmp_path / "far/models", "b" * 60, tmp_path / "far/keys.json")
-
-
-@pytest.fixture(autouse=True)
-def near(tmp_path: Path, settings: Settings, models_root: Path) -> Machine:
-    machine = Machine(models_root, "a" * 60, tmp_path / "near-keys.json")
-    machine.settle_in(settings)
-    return machine
-
-
-def move_to(machine: Machine, settings: Settings, hub: Hub) -> None:
-    """From here on we are that machine: it has no rows yet, and no network ever."""
-    hub.unplug()
-    Repo.objects.all().delete()
-    Model.objects.all().delete()
-    machine.settle_in(settings)
-
-
-@pytest.fixture
-def whole(synced: Repo) -> Repo:
-    assert mirror(synced).status == "succeeded"
-    return registering.get(synced.pk)
-
-
-@pytest.fixture
-def model(checkpoint: str) -> Model:
-    assert downloaded(checkpoint, name=MODEL).status == "succeeded"
-    return Model.objects.get()
-
-
-def called(name: str, *words: object) -> tuple[str, str]:
-    out, err = StringIO(), StringIO()
-    call_command(name, *map(str, words), stdout=out, stderr=err)
-    return out.getvalue(), err.getvalue()
-
-
-def refused(name: str, *words: object) -> CommandError:
-    with pytest.raises(CommandError) as error:
-        called(name, *words)
-    return error.value
-
-
-def imported(path: Path, key: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(called("hub_import", path, "--trust", key, "--json")[0])
-    return found
-
-
-@pytest.fixture(params=["folder", "b.tar"])
-def bundle(request: pytest.FixtureRequest, model: Model, whole: Repo, tmp_path: Path) -> Path:
-    """With the model and the repository."""
-    path = tmp_path / "usb" / str(request.param)
-    called("hub_export", MODEL, NAME, "--to", path)
-    return path
-
-
-@pytest.fixture
-def key(near: Machine) -> str:
-    return bundle_keys.own_key().id
-
-
-def nothing_is_shown(machine: Machine) -> bool:
-    shown = [entry.name for entry in machine.root.iterdir()] if machine.root.exists() else []
-    return not {name for name in shown if not name.startswith(".")} - {"blobs"}
 
 
 def test_a_bundle_makes_models_and_repositories_of_another_machine(
@@ -175,14 +95,6 @@ def test_our_own_bundles_need_no_trust(bundle: Path) -> None:
     called("hub_import", bundle)
 
 
-def flip(path: Path, at: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte[0] ^ 1]))
-
-
 def place_of(bundle: Path, name: str) -> tuple[Path, int]:
     """The file, and where in it the member begins."""
     if bundle.is_dir():
@@ -219,18 +131,6 @@ def test_a_manifest_or_signature_that_was_changed_is_refused(
     refused("hub_import", bundle, "--trust", key)
     assert nothing_is_shown(far)
     assert not Model.objects.exists()
-
-
-class StopAfter(Observer):
-    """Turns the switch when so many blobs have come, in the middle of the next."""
-
-    def __init__(self, control: Control, blobs: int) -> None:
-        self._control, self._left = control, blobs
-
-    def file(self, progress: FileProgress) -> None:
-        self._left -= progress.state == "done"
-        if self._left < 0 and progress.state != "done":
-            self._control.cancel()
 
 
 def test_an_import_that_was_stopped_goes_on_where_it_ended(
@@ -393,106 +293,3 @@ def test_a_pickle_under_another_name_is_found_by_its_bytes(
     assert "weights.safetensors" in str(error)
     assert nothing_is_shown(far)
     assert not list(far.root.rglob("*.part"))
-
-
-# Exporting
-
-
-def test_no_token_and_no_signed_address_travels_along(
-    model: Model, whole: Repo, settings: Settings, tmp_path: Path
-) -> None:
-    settings.DOWNLOAD_SOURCE_SETTINGS["hf"]["token"] = "hf_secrettoken"
-    Repo.objects.update(page="https://u:hf_secrettoken@hub/x?token=hf_secrettoken")
-    called("hub_export", "--all", "--to", tmp_path / "usb")
-    said = (tmp_path / "usb" / MANIFEST).read_text() + (tmp_path / "usb" / SIGNATURE).read_text()
-    assert "hf_secrettoken" not in said
-    assert settings.SECRET_KEY not in said
-
-
-def test_a_dry_run_writes_nothing(model: Model, tmp_path: Path) -> None:
-    told = json.loads(
-        called("hub_export", MODEL, "--dry-run", "--json", "--to", tmp_path / "usb")[0]
-    )
-    assert told["bytes"] >= CHECKPOINT.size
-    assert not (tmp_path / "usb").exists()
-
-
-def test_bytes_that_are_damaged_here_do_not_leave(model: Model, tmp_path: Path) -> None:
-    weights = max(model.files, key=lambda file: file.size)
-    blob = configured.store().blob(weights.sha256)
-    blob.chmod(0o644)
-    flip(blob, 5)
-    error = refused("hub_export", MODEL, "--to", tmp_path / "usb.tar")
-    assert "damaged" in str(error)
-    assert not list(tmp_path.glob("usb.tar*"))
-
-
-def test_a_folder_is_taken_up_where_an_export_was_stopped(
-    model: Model, whole: Repo, tmp_path: Path
-) -> None:
-    made = bundling.manifest_of(bundling.everything(), configured.store())
-    control = Control()
-    with pytest.raises(Canceled):
-        bundling.export(made, tmp_path / "usb", control, StopAfter(control, 2))
-    assert not (tmp_path / "usb" / MANIFEST).exists()
-    done = len(list((tmp_path / "usb").glob("blobs/*/*")))
-    assert done
-    written = bundling.export(made, tmp_path / "usb", Control(), Observer())
-    assert written.copied_blobs == len(made.blobs) - done
-    called("hub_import", tmp_path / "usb")
-
-
-def test_what_is_no_bundle_is_not_written_into(model: Model, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home/letter.txt").write_text("dear")
-    assert "letter.txt" in str(refused("hub_export", MODEL, "--to", tmp_path / "home"))
-    (tmp_path / "b.tar").write_text("mine")
-    assert "there already" in str(refused("hub_export", MODEL, "--to", tmp_path / "b.tar"))
-    assert (tmp_path / "b.tar").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        ([], 2),
-        (["xl", "--all", "--dry-run"], 2),
-        (["xl"], 2),
-        (["nothing-of-that-name", "--dry-run"], 3),
-        (["forge/unknown", "--dry-run"], 3),
-        (["--all", "--dry-run", "--since", "/nowhere.json"], 3),
-    ],
-)
-def test_what_cannot_be_exported_has_an_exit_code(words: list[str], code: int) -> None:
-    assert refused("hub_export", *words).returncode == code
-
-
-def test_the_same_tar_comes_of_the_same_things(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(install, "now", lambda: "2026-11-20T09:00:00Z")
-    called("hub_export", MODEL, "--to", tmp_path / "one.tar")
-    called("hub_export", MODEL, "--to", tmp_path / "two.tar")
-    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
-
-
-def test_a_bundle_packed_again_by_tar_itself_is_taken(
-    whole: Repo, key: str, far: Machine, settings: Settings, hub: Hub, tmp_path: Path
-) -> None:
-    called("hub_export", NAME, "--to", tmp_path / "usb")
-    with tarfile.open(tmp_path / "again.tar", "w", format=tarfile.GNU_FORMAT) as archive:
-        archive.add(tmp_path / "usb", ".")
-    move_to(far, settings, hub)
-    imported(tmp_path / "again.tar", key)
-    assert Repo.objects.get().is_downloaded
-
-
-def test_a_file_of_trusted_keys_that_is_damaged_is_told_of(bundle: Path, near: Machine) -> None:
-    near.keys.write_text("{")
-    assert str(near.keys) in str(refused("hub_import", bundle))
-
-
-@pytest.mark.parametrize("text", ["", "zz", "a" * 31, "../../x"])
-def test_what_is_no_key_is_not_trusted(text: str, near: Machine) -> None:
-    with pytest.raises(HubError):
-        bundle_keys.trust(text)
-    assert not near.keys.exists()
