@@ -41,7 +41,7 @@ develop: ## Python packages for work on Dream Forge, in .venv
 	@deploy/scripts/venv.sh service tracing runner dev
 
 .PHONY: services
-services: develop ## PostgreSQL, Redis, ExifTool and Chromium for the tests
+services: develop ## PostgreSQL, Redis, RabbitMQ, ExifTool and Chromium for the tests
 	@deploy/scripts/services.sh
 
 # One gate at a time
@@ -75,8 +75,11 @@ check-config-docs: develop ## docs/configuration.md is what the code says
 test-sqlite: develop services ## The whole suite on SQLite; ARGS= go to pytest
 	@$(PARALLEL) $(ARGS)
 
+# Folders without a test for it are not even read: they would load torch into each process.
+NO_DATABASE := tests/browser tests/deploy tests/downloader/library tests/hubs tests/runners
 test-postgres: develop services ## What a database can change, on PostgreSQL; ARGS= go to pytest
-	@DREAMFORGE_TEST_DATABASE=postgres $(PARALLEL) -m "not pure and not browser" $(ARGS)
+	@DREAMFORGE_TEST_DATABASE=postgres $(PARALLEL) -m "not pure and not browser" \
+		$(NO_DATABASE:%=--ignore=%) $(ARGS)
 
 test-browser: develop services ## The pages in a real Chromium; pictures in test-results/screenshots
 	@$(PYTEST) tests/browser $(ARGS)

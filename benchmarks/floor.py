@@ -20,7 +20,6 @@ from fastapi import FastAPI, Header, HTTPException, Response
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel, ConfigDict, Field
 
-KEY_HASH = os.environ.get("DREAMFORGE_BENCH_KEY_HASH", "")
 ADDRESS = os.environ.get("DREAMFORGE_BENCH_FLOOR", "")
 TABLES = """
 CREATE TABLE floor_key (hash text PRIMARY KEY, owner text NOT NULL);

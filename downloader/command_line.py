@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 from downloader import failures
-from downloader.hub.errors import HubError, UnknownFile, UnknownRepo
+from downloader.hub.errors import Contradiction, HubError, UnknownCommit, UnknownFile, UnknownRepo
 from downloader.library.errors import Canceled, DownloadError
 from downloader.library.watch import Control, FileProgress, FileState, Observer
 from jobs.command_line import INTERRUPTED, JobCommand, plain
@@ -53,15 +53,19 @@ class ModelCommand(JobCommand):
         except RegistryError as error:
             raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
         except HubError as error:
-            missing = isinstance(error, UnknownRepo | UnknownFile)
-            code = failures.NOT_FOUND if missing else failures.FAILED
-            raise CommandError(plain(error.message), returncode=code) from error
+            raise CommandError(plain(error.message), returncode=_hub_code(error)) from error
 
 
 def _exit_code(error: RegistryError) -> int:
     if isinstance(error, Ambiguous):
         return failures.USAGE
     return failures.NOT_FOUND if isinstance(error, UnknownModel) else failures.FAILED
+
+
+def _hub_code(error: HubError) -> int:
+    if isinstance(error, UnknownRepo | UnknownFile | UnknownCommit):
+        return failures.NOT_FOUND
+    return failures.USAGE if isinstance(error, Contradiction) else failures.FAILED
 
 
 @contextmanager

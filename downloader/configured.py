@@ -14,9 +14,10 @@ from django.conf import settings
 from downloader.library import plan, refs
 from downloader.library.http import Client, ClientOptions
 from downloader.library.plan import Plan
+from downloader.library.remote import RemoteFile, Resolved
 from downloader.library.safety import Policy
 from downloader.library.sources import registered
-from downloader.library.sources.base import RemoteFile, Resolved, Source
+from downloader.library.sources.base import Source
 from downloader.library.store import Store
 from downloader.library.transfer import Bucket, Engine, TransferOptions
 from downloader.library.watch import Control

@@ -13,6 +13,7 @@ FAILED, USAGE, NOT_FOUND, ACCESS_NEEDED, UPSTREAM, DISK_FULL, INTERRUPTED = 1, 2
 # From the special to the general: the first that fits is taken.
 EXIT_CODES: Mapping[type[errors.DownloadError], int] = {
     errors.InvalidRef: USAGE,
+    errors.WrongPlace: USAGE,
     errors.NothingSelected: NOT_FOUND,
     errors.NotFound: NOT_FOUND,
     errors.AccessNeeded: ACCESS_NEEDED,

@@ -3,138 +3,115 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jobs.kinds import Kind
 
 # A large model over a slow line takes days; what stalls is ended by the transfer itself.
 LONGEST_S = 7 * 86_400
+AUDITOR = "downloader.starting.started"
+A_DAY_S = 86_400
+ADD = "downloader.add_download"
+CHANGE = "downloader.change_download"
 
 
 def _model_id(params: dict[str, Any]) -> uuid.UUID | None:
     return uuid.UUID(params["model_id"]) if params.get("model_id") else None
 
 
-DOWNLOAD = Kind(
-    name="download",
-    queue="io",
-    serializer="downloader.api.parameters.DownloadSerializer",
-    executor="downloader.execution.download",
-    steps=("resolve", "fetch", "register"),
-    stages={"resolve": 0.01, "fetch": 0.98, "register": 0.01},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+def _kind(
+    name: str,
+    serializer: str,
+    executor: str,
+    stages: Mapping[str, float],
+    *,
+    permission: str = ADD,
+    timeout_s: int = LONGEST_S,
+) -> Kind:
+    """All of them wait in one queue, and each step of theirs is a stage of their progress."""
+    return Kind(
+        name=name,
+        queue="io",
+        serializer=serializer,
+        executor=executor,
+        steps=tuple(stages),
+        stages=stages,
+        permission=permission,
+        scope="models",
+        timeout_s=timeout_s,
+        auditor=AUDITOR,
+    )
+
+
+DOWNLOAD = _kind(
+    "download",
+    "downloader.api.parameters.DownloadSerializer",
+    "downloader.execution.download",
+    {"resolve": 0.01, "fetch": 0.98, "register": 0.01},
 )
-VERIFY = Kind(
-    name="verify",
-    queue="io",
-    serializer="downloader.api.parameters.VerifySerializer",
-    executor="downloader.execution.verify",
-    steps=("verify",),
-    stages={"verify": 1.0},
-    permission="downloader.change_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+VERIFY = replace(
+    _kind(
+        "verify",
+        "downloader.api.parameters.VerifySerializer",
+        "downloader.execution.verify",
+        {"verify": 1.0},
+        permission=CHANGE,
+    ),
     model_id=_model_id,
 )
-SYNC = Kind(
-    name="sync",
-    queue="io",
-    serializer="downloader.hub.api.parameters.SyncSerializer",
-    executor="downloader.hub.syncing.sync",
-    steps=("list", "fetch"),
-    stages={"list": 0.3, "fetch": 0.7},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+SYNC = _kind(
+    "sync",
+    "downloader.hub.api.parameters.SyncSerializer",
+    "downloader.hub.syncing.sync",
+    {"list": 0.3, "fetch": 0.7},
 )
-MIRROR = Kind(
-    name="mirror",
-    queue="io",
-    serializer="downloader.hub.api.parameters.MirrorSerializer",
-    executor="downloader.hub.mirroring.mirror",
-    steps=("resolve", "fetch"),
-    stages={"resolve": 0.02, "fetch": 0.98},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+MIRROR = _kind(
+    "mirror",
+    "downloader.hub.api.parameters.MirrorSerializer",
+    "downloader.hub.mirroring.mirror",
+    {"resolve": 0.02, "fetch": 0.98},
 )
-INSTALL = Kind(
-    name="install",
-    queue="io",
-    serializer="downloader.hub.api.parameters.InstallSerializer",
-    executor="downloader.hub.installing.install",
-    steps=("resolve", "fetch", "register"),
-    stages={"resolve": 0.01, "fetch": 0.98, "register": 0.01},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+INSTALL = _kind(
+    "install",
+    "downloader.hub.api.parameters.InstallSerializer",
+    "downloader.hub.installing.install",
+    {"resolve": 0.01, "fetch": 0.98, "register": 0.01},
 )
-WATCH = Kind(
-    name="watch",
-    queue="io",
-    serializer="downloader.hub.api.watch_parameters.WatchSerializer",
-    executor="downloader.hub.watching.watch",
-    steps=("watch",),
-    stages={"watch": 1.0},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=86_400,
+WATCH = _kind(
+    "watch",
+    "downloader.hub.api.watch_parameters.WatchSerializer",
+    "downloader.hub.watching.watch",
+    {"watch": 1.0},
+    timeout_s=A_DAY_S,
 )
-SCAN = Kind(
-    name="scan",
-    queue="io",
-    serializer="downloader.hub.api.reconcile_parameters.ScanSerializer",
-    executor="downloader.hub.scanning.scan",
-    steps=("scan",),
-    stages={"scan": 1.0},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+UPDATE = _kind(
+    "update",
+    "downloader.hub.api.watch_parameters.UpdateSerializer",
+    "downloader.hub.updating.update",
+    {"list": 0.1, "fetch": 0.9},
 )
-HUB_VERIFY = Kind(
-    name="hub_verify",
-    queue="io",
-    serializer="downloader.hub.api.reconcile_parameters.HubVerifySerializer",
-    executor="downloader.hub.scrubbing.verify",
-    steps=("verify", "fetch"),
-    stages={"verify": 0.9, "fetch": 0.1},
-    permission="downloader.change_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+SCAN = _kind(
+    "scan",
+    "downloader.hub.api.reconcile_parameters.ScanSerializer",
+    "downloader.hub.scanning.scan",
+    {"scan": 1.0},
 )
-SCRUB = Kind(
-    name="scrub",
-    queue="io",
-    serializer="downloader.hub.api.reconcile_parameters.ScrubSerializer",
-    executor="downloader.hub.scrubbing.scrub",
-    steps=("verify",),
-    stages={"verify": 1.0},
-    permission="downloader.change_download",
-    scope="models",
-    timeout_s=86_400,
+HUB_VERIFY = _kind(
+    "hub_verify",
+    "downloader.hub.api.reconcile_parameters.HubVerifySerializer",
+    "downloader.hub.scrubbing.verify",
+    {"verify": 0.9, "fetch": 0.1},
+    permission=CHANGE,
 )
-UPDATE = Kind(
-    name="update",
-    queue="io",
-    serializer="downloader.hub.api.watch_parameters.UpdateSerializer",
-    executor="downloader.hub.updating.update",
-    steps=("list", "fetch"),
-    stages={"list": 0.1, "fetch": 0.9},
-    permission="downloader.add_download",
-    scope="models",
-    timeout_s=LONGEST_S,
+SCRUB = _kind(
+    "scrub",
+    "downloader.hub.api.reconcile_parameters.ScrubSerializer",
+    "downloader.hub.scrubbing.scrub",
+    {"verify": 1.0},
+    permission=CHANGE,
+    timeout_s=A_DAY_S,
 )
-TYPES = (
-    DOWNLOAD.name,
-    VERIFY.name,
-    SYNC.name,
-    MIRROR.name,
-    INSTALL.name,
-    WATCH.name,
-    UPDATE.name,
-    SCAN.name,
-    HUB_VERIFY.name,
-    SCRUB.name,
-)
+ALL = (DOWNLOAD, VERIFY, SYNC, MIRROR, INSTALL, WATCH, UPDATE, SCAN, HUB_VERIFY, SCRUB)
+TYPES = tuple(kind.name for kind in ALL)

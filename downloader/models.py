@@ -26,9 +26,13 @@ class Download(models.Model):
     bytes_total = models.BigIntegerField(null=True)
     bytes_received = models.BigIntegerField(default=0)
     rate_bps = models.BigIntegerField(default=0)
+    # Of the row. Its job is older, but the order of jobs is no order of the few that download.
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        # The list, newest first.
+        indexes = [models.Index(fields=["-created_at", "-job"], name="download_by_age")]
         constraints = [
             models.CheckConstraint(condition=Q(bytes_done__gte=0), name="download_bytes_positive")
         ]

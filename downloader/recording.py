@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -203,7 +204,7 @@ class Recorder:
             raise LeaseLost
 
 
-def installed(job_id: Any, model_id: Any) -> None:
+def installed(job_id: uuid.UUID, model_id: uuid.UUID) -> None:
     """The download became this model."""
     persist(lambda: Download.objects.filter(job_id=job_id).update(model_id=model_id, rate_bps=0))
 
@@ -226,7 +227,7 @@ def _fraction(standing: Standing) -> float:
     return standing.files[FileState.DONE] / count if count else 1.0
 
 
-def _store_files(job_id: Any, changed: Iterable[FileProgress]) -> None:
+def _store_files(job_id: uuid.UUID, changed: Iterable[FileProgress]) -> None:
     by_path = {progress.path: progress for progress in changed}
     rows = list(DownloadFile.objects.filter(download_id=job_id, path__in=by_path))
     for row in rows:

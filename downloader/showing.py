@@ -34,6 +34,7 @@ def summary(job: Job) -> dict[str, Any]:
         "ref": job.params.get("ref"),
         "source_uri": bytes_of.source_uri or None,
         "model_id": bytes_of.model_id or job.params.get("model_id"),
+        "repo_id": job.params.get("repo_id"),
         "progress_pct": round(job.progress * 100, 1),
         "bytes_done": bytes_of.bytes_done,
         "bytes_total": bytes_of.bytes_total,
@@ -48,7 +49,12 @@ def summary(job: Job) -> dict[str, Any]:
 
 
 def detail(job: Job) -> dict[str, Any]:
-    return {**summary(job), "files": counts(job), "log": last_lines(job)}
+    return {
+        **summary(job),
+        "owner_id": job.owner_id,
+        "files": counts(job),
+        "log": last_lines(job),
+    }
 
 
 def counts(job: Job) -> dict[str, int]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.admin.models import CHANGE
+from django.db import transaction
 from django.utils import timezone
 
-from downloader import auditing, configured, failures
+from downloader import configured, failures
 from downloader.library.errors import DownloadError
 from downloader.library.sources import registered
 from downloader.library.watch import Control
 from downloader.models import TokenCheck
+from registry import auditing
 
 VARIABLES = {"hf": "HF_TOKEN", "civitai": "CIVITAI_TOKEN"}
 
@@ -53,8 +54,10 @@ def check(source: str, *, by: Any = None) -> TokenCheck:
             found["problem"] = "No token is set."
         else:
             found |= {"account": told.name[:200], "scope": told.scope[:100], "worked_at": now}
-    kept, _ = TokenCheck.objects.update_or_create(source=source, defaults=found)
-    auditing.note(kept, CHANGE, by, "token checked", problem=found["problem"])
+    with transaction.atomic():
+        kept, _ = TokenCheck.objects.update_or_create(source=source, defaults=found)
+        works = f"works for {kept.account}"
+        auditing.note(kept, by, auditing.sentence("checked", kept.problem.rstrip(".") or works))
     return kept
 
 

@@ -263,6 +263,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+# With 0 tracked branches are never looked at by themselves.
 if ENVIRONMENT.hub_watch_hours:
     CELERY_BEAT_SCHEDULE["hub-watch"] = {
         "task": "downloader.watch",
@@ -302,8 +303,6 @@ TRUSTED_BUNDLE_KEYS = ENVIRONMENT.data_dir / "trusted-bundle-keys.json"
 # Whether `/hf/` fetches what is missing, and what a front server calls the models folder.
 HUB_PULL_THROUGH = ENVIRONMENT.hub_pull_through
 SENDFILE_PREFIX = ENVIRONMENT.sendfile_prefix
-# How often tracked branches are looked at; 0: never by themselves.
-HUB_WATCH_HOURS = ENVIRONMENT.hub_watch_hours
 
 # Images
 VERSION = __version__
@@ -359,7 +358,10 @@ EXPRESS = {"/v1/jobs": "jobs.api.express.create"}
 # Addresses whose bodies may be larger than 1 MiB (front/bodies.py), in bytes.
 BODY_LIMITS = {"/v1/artifacts:verify": 67_108_864}
 # Below these addresses errors are told as the clients of another API expect them.
-ERROR_DIALECTS = {"/openai": "jobs.generation.openai.errors.translated"}
+ERROR_DIALECTS = {
+    "/openai": "jobs.generation.openai.errors.translated",
+    "/hf": "downloader.hub.serving.refusals.translated",
+}
 # How long images are waited for there. That API's own clients give up after 600 s.
 OPENAI_WAIT_S = 540
 # What a view may hand to a coroutine of the web's front.

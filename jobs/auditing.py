@@ -1,40 +1,27 @@
-"""The admin's log of what people changed in this room, whichever door they came by."""
+"""What the admin's log says of a job that somebody settled."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import Model
-
 from jobs.models import Job
-from jobs.states import State
+from jobs.states import LIVE
+from registry import auditing
 
-WORKING = frozenset({State.QUEUED, State.RUNNING})
 
-
-def note(thing: Model, by: Any, message: str, flag: int = CHANGE) -> None:
-    """Who did what; nothing for the service's own doing."""
+def settled(job: Job, done: str, before: str, by: Any, changed: str = "") -> None:
+    """`before` is its `standing` when somebody set about it; `changed`: what else is other now."""
     if getattr(by, "pk", None) is None:
-        return
-    LogEntry.objects.log_actions(
-        user_id=by.pk,
-        queryset=[thing],
-        action_flag=flag,
-        change_message=message,
-        single_object=True,
-    )
+        return  # nobody will be told, so nothing is looked up
+    fields = ("type", "status", "cancel_requested_at", "dead_at", "dead_resolved_at")
+    now = standing(Job.objects.only(*fields).get(pk=job.pk))
+    auditing.note(job, by, auditing.sentence(done, auditing.moved(before, now), changed))
 
 
 def standing(job: Job) -> str:
     """Its state, and what an operator can still settle about it."""
-    if job.status in WORKING and job.cancel_requested_at is not None:
+    if job.status in LIVE and job.cancel_requested_at is not None:
         return f"{job.status}, to be canceled"
     if job.dead_at is None:
         return job.status
     return "dead letter" if job.dead_resolved_at is None else "settled dead letter"
-
-
-def told(done: str, before: str, after: str) -> str:
-    """A line of the admin's log."""
-    return f"{done}: {before} → {after}." if before != after else f"{done}: {after} as before."

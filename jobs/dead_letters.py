@@ -11,9 +11,10 @@ from typing import Any
 
 from django.db import transaction
 
-from jobs import submission
+from jobs import auditing, submission
 from jobs.errors import InvalidState, JobError
 from jobs.models import Job
+from registry.auditing import changes
 
 
 class Settled(InvalidState):
@@ -32,28 +33,37 @@ def is_open(job: Job) -> bool:
     return job.dead_at is not None and job.dead_resolved_at is None
 
 
-def again(job: Job, edits: Mapping[str, Any] | None = None) -> Job:
+def again(job: Job, edits: Mapping[str, Any] | None = None, *, by: Any = None) -> Job:
     """A new job of the same owner, with the old one's parameters but for `edits`."""
     params = {**job.params, **(edits or {})}
+    before = auditing.standing(job)
     with transaction.atomic():
         if is_open(job) and not submission.resolve_dead(job.pk):
             raise Settled("This dead letter was requeued or discarded meanwhile.")
-        return submission.requeue(job, params=params)
+        new = submission.requeue(job, params=params)
+        changed = changes(job.params, new.params)
+        auditing.settled(job, f"requeued as {new.pk}", before, by, changed)
+    return new
 
 
-def discard(job: Job) -> None:
+def discard(job: Job, *, by: Any = None) -> None:
     """Give the job up: it stays in the history and leaves the list."""
-    if not submission.resolve_dead(job.pk):
-        raise Settled("The job is not on the list of dead letters.")
+    before = auditing.standing(job)
+    with transaction.atomic():
+        if not submission.resolve_dead(job.pk):
+            raise Settled("The job is not on the list of dead letters.")
+        auditing.settled(job, "discarded", before, by)
 
 
-def requeue(letters: Iterable[Job], edits: Mapping[str, Any] | None = None) -> Outcome:
+def requeue(
+    letters: Iterable[Job], edits: Mapping[str, Any] | None = None, *, by: Any = None
+) -> Outcome:
     """Each letter that is still open. One that cannot run stays on the list and holds up no other;
     one that somebody else dealt with meanwhile is passed over."""
     outcome = Outcome()
     for job in letters:
         try:
-            outcome.requeued.append((job, again(job, edits)))
+            outcome.requeued.append((job, again(job, edits, by=by)))
         except Settled:
             continue
         except JobError as error:

@@ -34,6 +34,9 @@ class Kind:
     permission: str = ""  # a Django permission; empty: any signed-in caller
     staff_only: bool = False
     scope: str = "jobs"  # what an API key needs to start one
+    # Dotted path of a Callable[[Job, Any], None] that writes to the admin's log who started one;
+    # empty: the job's own row says it well enough.
+    auditor: str = ""
     max_attempts: int | None = None  # None: settings.JOB_MAX_ATTEMPTS
     timeout_s: int | None = None  # None: settings.JOB_TIMEOUT_S
     item_count: Callable[[Params], int] = lambda _params: 1

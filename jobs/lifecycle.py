@@ -21,7 +21,7 @@ from django.utils import timezone
 from jobs import events, plain
 from jobs.errors import Failure
 from jobs.events import Note
-from jobs.models import Job, Step
+from jobs.models import Artifact, Job, Step
 from jobs.states import TERMINAL, State, may_move
 from jobs.webhooks import outbox
 
@@ -197,9 +197,19 @@ def _move(
         )
         if moved:
             events.insert_numbered(job_id, notes)
+        if moved and target in (State.FAILED, State.CANCELED):
+            _count_finished(job_id)
         if moved and target in TERMINAL:
             outbox.record(job_id, target)
     return bool(moved)
+
+
+def _count_finished(job_id: uuid.UUID) -> None:
+    """The items that a job finished before it ended otherwise: they stay, of whichever attempt."""
+    made = Artifact.objects.filter(job_id=job_id).values("item_index").distinct().count()
+    if made:
+        summary = Job.objects.values_list("summary", flat=True).get(id=job_id)
+        Job.objects.filter(id=job_id).update(summary={**summary, "completed": made})
 
 
 def _error(failure: Failure) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django.db.models import Count
 
 from jobs import kinds, queueing
 from jobs.models import Job
-from jobs.states import TERMINAL, State
+from jobs.states import LIVE, TERMINAL, State
 from jobs.webhooks.models import Outcome, WebhookDelivery
 
 log = structlog.get_logger(__name__)
@@ -186,7 +186,6 @@ def _deliveries() -> Any:
 
 
 Counts = dict[tuple[str, str], int]
-LIVE = frozenset(State) - TERMINAL
 UNDELIVERED = (Outcome.PENDING.value, Outcome.FAILED.value)
 
 

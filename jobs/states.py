@@ -29,8 +29,7 @@ ARROWS: dict[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELED: frozenset(),
 }
-WAITING = frozenset({State.QUEUED})
-ACTIVE = frozenset({State.RUNNING})
+LIVE = frozenset({State.QUEUED, State.RUNNING})
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED})
 
 

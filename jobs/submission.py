@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,8 +15,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
-from jobs import bell, kinds, lifecycle, room, rows
+from jobs import auditing, bell, kinds, lifecycle, room, rows
 from jobs.errors import InvalidParams, InvalidState, NotAllowed
 from jobs.kinds import Kind
 from jobs.models import Event, Job, Step
@@ -43,14 +45,20 @@ def submit(
     requeued_from: Job | None = None,
     webhook: Hook | None = None,
     along: Callable[[Job], Sequence[Model]] = lambda _job: (),
+    by: Any = None,
 ) -> Job:
     """Check, store and announce a job. It is safe once this returns and the transaction commits.
-    `along` gives rows to be stored with it in the same round trip."""
+    `along` gives rows to be stored with it in the same round trip. `by`: who starts it, where that
+    is not its owner."""
     drafted = draft(
         type_name, params, owner, priority=priority, requeued_from=requeued_from, webhook=webhook
     )
     job = drafted.job
-    store([Draft(job, [*drafted.rows, *along(job)])])
+    told_by = kinds.get(type_name).auditor if requeued_from is None else ""
+    with transaction.atomic() if told_by else nullcontext():
+        store([Draft(job, [*drafted.rows, *along(job)])])
+        if told_by:
+            import_string(told_by)(job, by or owner)
     return job
 
 
@@ -81,8 +89,15 @@ def store(drafts: Sequence[Draft], *, prepared: bool = False) -> None:
         transaction.on_commit(partial(bell.ring, draft.job.queue))
 
 
-def cancel(job: Job) -> None:
+def cancel(job: Job, *, by: Any = None) -> None:
     """queued → canceled at once; running: its worker is asked to stop; ended: InvalidState."""
+    before = auditing.standing(job)
+    with transaction.atomic():
+        _cancel(job)
+        auditing.settled(job, "canceled", before, by)
+
+
+def _cancel(job: Job) -> None:
     if lifecycle.cancel_queued(job.id) or lifecycle.request_cancel(job.id):
         return
     status = Job.objects.values_list("status", flat=True).get(id=job.id)
@@ -90,7 +105,7 @@ def cancel(job: Job) -> None:
         raise InvalidState(f"The job is {status}; only a queued or running job can be canceled.")
     # Running with a cancel already asked for, or requeued between the two tries.
     if status == State.QUEUED:
-        cancel(job)
+        _cancel(job)
 
 
 def requeue(

@@ -6,7 +6,6 @@ admin's log with what was before and after; all of them go to the service's log.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,11 +13,11 @@ from functools import partial
 from typing import Any
 
 import structlog
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from registry import parameters, selection
+from registry import auditing, parameters, selection, wording
 from registry.descriptors import TRUST, TRUSTED, Descriptor, InstalledFile
 from registry.errors import CannotEnable, InvalidDescriptor, UnknownModel
 from registry.models import Model
@@ -105,13 +104,14 @@ def mark_found(model_id: uuid.UUID, *, by: Any = None) -> Model:
 def judge(model_id: uuid.UUID, verdicts: Mapping[str, str], *, by: Any = None) -> Model:
     """Set the trust of files by their paths, after they were hashed again or an operator answered
     for them. A model with a file that is not to be trusted is disabled."""
-
-    def decide(model: Model) -> Facts:
+    with transaction.atomic():
+        model = _held(model_id)
+        before = {file.path: file.trust for file in model.files}
         files = _judged(model.files, verdicts)
-        facts = {"files_json": [file.to_json() for file in files], "trust": _weakest(files)}
-        return facts if _trusted(facts) else {**facts, "enabled": False}
-
-    return _change(model_id, decide, "judged", by)
+        facts: Facts = {"files_json": [file.to_json() for file in files], "trust": _weakest(files)}
+        facts = facts if _trusted(facts) else {**facts, "enabled": False}
+        _apply(model, facts, "judged", by, CHANGE, files=auditing.changes(before, verdicts))
+    return model
 
 
 def set_default(model_id: uuid.UUID | None, *, by: Any = None) -> Model | None:
@@ -130,12 +130,14 @@ def set_defaults(model_id: uuid.UUID, defaults: Facts, *, by: Any = None) -> Mod
     """What a request that says nothing gets from this model; InvalidDefaults when its schema does
     not take one of them. Others stay as they are."""
 
-    def decide(model: Model) -> Facts:
+    with transaction.atomic():
+        model = _held(model_id)
         schema = parameters.with_defaults(model.parameters_schema, defaults)
-        return {"parameters_schema": schema}
-
-    told = json.dumps(defaults, ensure_ascii=False)
-    return _change(model_id, decide, "given defaults", by, defaults=told)
+        before = parameters.defaults_of(model.parameters_schema)
+        told = auditing.changes(before, dict(sorted(defaults.items())))
+        facts = {"parameters_schema": schema}
+        _apply(model, facts, "given defaults", by, CHANGE, defaults=told)
+    return model
 
 
 def forget(model_id: uuid.UUID, *, by: Any = None) -> None:
@@ -205,22 +207,33 @@ def _apply(model: Model, facts: Facts, what: str, by: Any, flag: int, **context:
 def _tell(
     model: Model, what: str, by: Any, flag: int, before: Facts, after: Facts, **context: str
 ) -> None:
-    differs = {name for name in TOLD if before.get(name) != after.get(name)}
+    differs = [name for name in TOLD if before.get(name) != after.get(name)]
     told = {
-        "before": {name: value for name, value in before.items() if name in differs},
-        "after": {name: value for name, value in after.items() if name in differs},
+        "before": {name: before[name] for name in differs if name in before},
+        "after": {name: after[name] for name in differs if name in after},
     }
     facts = {"model_id": str(model.pk), "model": str(model), "kind": model.kind, **told, **context}
     event = f"model_{what.replace(' ', '_')}"
     transaction.on_commit(partial(log.info, event, **facts))
-    if by is not None:
-        LogEntry.objects.log_actions(
-            user_id=by.pk,
-            queryset=[model],
-            action_flag=flag,
-            change_message=f"{what}: {json.dumps({**told, **context})}",
-            single_object=True,
-        )
+    message = auditing.sentence(what, _moved(before, after), *context.values())
+    auditing.note(model, by, message, flag)
+
+
+def _moved(before: Facts, after: Facts) -> str:
+    """For people: what differs, and all of a model that is new or gone."""
+    if before and after:
+        return auditing.changes(_in_words(before), _in_words(after))
+    return auditing.facts(_in_words(before or after))
+
+
+def _in_words(told: Facts) -> Facts:
+    state = wording.state(told["installed"], told["enabled"])
+    return {
+        "": f"{state}, the default" if told["is_default"] else state,
+        "trust": told["trust"],
+        "checkpoint": told["checkpoint_hash"],
+        "folder": told["local_path"],
+    }
 
 
 def _told(model: Model) -> Facts:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, InterfaceError
 
@@ -26,13 +28,31 @@ INTERRUPTED = 130
 DISK_FULL = ("disk is full", "No space left on device")
 
 
+def add_output(parser: ArgumentParser) -> None:
+    """For a list: a table for people, or JSON, which every command with a result calls `--json`."""
+    parser.add_argument("--output", choices=["table", "json"], default="table")
+    parser.add_argument(
+        "--json", dest="output", action="store_const", const="json", help="as --output json"
+    )
+
+
 class ForgeCommand(BaseCommand):
     """A command whose errors are one line."""
 
     requires_system_checks: list[str] = []
+    changes_things = False  # then it takes --as, and `by` is whom the admin's log names
+    by: Any = None
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        if self.changes_things:
+            told = "whose name the admin's log gets (default: it is not written there)"
+            parser.add_argument("--as", dest="acting", metavar="USER", help=told)
+        return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
+            self.by = user_named(options["acting"]) if options.get("acting") else None
             return super().execute(*args, **options)
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(_trouble(error)) from error
@@ -63,6 +83,16 @@ class ModelCommand(ForgeCommand):
             return super().execute(*args, **options)
         except RegistryError as error:
             raise CommandError(plain(error.message), returncode=_exit_code(error)) from error
+
+
+def user_named(name: str) -> Any:
+    """Whatever the spelling that the sign-in takes; exit code 3 when there is none."""
+    users = get_user_model()
+    try:
+        return users._default_manager.get_by_natural_key(name)
+    except users.DoesNotExist:
+        problem = f"There is no user {plain(name)!r}."
+        raise CommandError(problem, returncode=NOT_FOUND) from None
 
 
 def _trouble(error: DatabaseError | InterfaceError) -> str:

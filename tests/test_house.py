@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 from dreamforge_site.environment import BASE_DIR, PREFIX, Environment, known_names, variable_names
@@ -67,6 +69,13 @@ def test_nothing_is_left_unfinished() -> None:
 
 def test_no_file_names_a_path_of_somebodys_machine() -> None:
     assert _matches(DEVELOPERS_PATH, _files()) == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Neither straight nor by way of others; a circle is told as the files it goes through."""
+    graph = grimp.build_graph(*ROOMS, cache_dir=None)
+    below = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert set(TopologicalSorter(below).static_order()) == graph.modules
 
 
 def test_every_package_says_what_it_is_for() -> None:

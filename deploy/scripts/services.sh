@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Sees that the tests find PostgreSQL, Redis, ExifTool and Chromium; installs what is missing.
-# S3 is rclone, which comes with requirements/dev.txt. Does nothing when all is there.
+# Sees that the tests find PostgreSQL, Redis, ExifTool, strace and Chromium; installs what is missing.
+# RabbitMQ and what makes a FAT disk work in the system only: they come where root is to be had, and
+# their tests are skipped elsewhere. S3 is rclone, which comes with requirements/dev.txt. Does nothing
+# when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . deploy/scripts/packages.sh
@@ -24,7 +26,14 @@ missing() {
     found 'usr/lib/postgresql/*/bin/initdb' || command -v initdb >/dev/null || echo postgresql
     found usr/bin/redis-server || command -v redis-server >/dev/null || echo redis-server
     found usr/bin/exiftool || command -v exiftool >/dev/null || echo libimage-exiftool-perl
+    found usr/bin/strace || echo strace
     browser || on_ubuntu || echo chromium fonts-dejavu-core
+    if may_be_root; then missing_with_root; fi
+}
+
+missing_with_root() {
+    found usr/lib/rabbitmq/bin/rabbitmq-server || echo rabbitmq-server
+    found usr/sbin/mkfs.vfat sbin/mkfs.vfat || echo dosfstools
 }
 
 on_ubuntu() { grep -q '^ID=ubuntu' /etc/os-release; }

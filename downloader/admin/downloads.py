@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from downloader import auditing, configured, failures
+from downloader import configured, failures
 from downloader.admin import models, quarantine
 from downloader.admin.forms import DownloadForm
 from downloader.configured import Wanted
@@ -29,6 +27,7 @@ from jobs import submission
 from jobs.admin.jobs import COLOURS
 from jobs.admin.shown import ShownAdmin
 from jobs.errors import JobError
+from registry import wording
 
 ADD = "downloader.add_download"
 FILES_SHOWN = 200
@@ -40,9 +39,9 @@ class DownloadAdmin(ShownAdmin):
     list_filter = ("job__status",)
     search_fields = ("title", "source_uri")
     list_select_related = ("job__owner",)
-    ordering = ("-job__created_at", "-job_id")
+    ordering = ("-created_at", "-job_id")
     sortable_by = ()
-    actions_list = ("start",)
+    actions_list = ("begin",)  # its address is named for it, so not as that of the form
     change_form_outer_after_template = "admin/downloader/download/files.html"
     fields = ("title", "source_uri", ("state", "done"), ("bytes", "rate"), "registered", "job_page")
 
@@ -56,13 +55,13 @@ class DownloadAdmin(ShownAdmin):
 
     @admin.display(description="Bytes")
     def bytes(self, download: Download) -> str:
-        done = filesizeformat(download.bytes_done)
+        done = wording.size(download.bytes_done)
         return done if download.bytes_total is None else f"{done} of {_size(download)}"
 
     @admin.display(description="Rate")
     def rate(self, download: Download) -> str:
         running = download.job.status == "running"
-        return f"{filesizeformat(download.rate_bps)}/s" if running else "-"
+        return f"{wording.size(download.rate_bps)}/s" if running else "-"
 
     @admin.display(description="Owner")
     def owner(self, download: Download) -> str:
@@ -106,13 +105,22 @@ class DownloadAdmin(ShownAdmin):
         )
         return page
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A download is its job: what people did to it stands there."""
+        if request.user.has_perm("jobs.view_job"):
+            return HttpResponseRedirect(reverse("admin:jobs_job_history", args=[object_id]))
+        page: HttpResponse = super().history_view(request, object_id, extra_context)
+        return page
+
     def has_start_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
         return request.user.has_perm(ADD)
 
     @action(  # type: ignore[untyped-decorator]
         description="Download a model", url_path="begin", permissions=["start"], icon="download"
     )
-    def start(self, request: HttpRequest) -> HttpResponse:
+    def begin(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:downloader_download_start"))
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
@@ -139,7 +147,6 @@ class DownloadAdmin(ShownAdmin):
         except JobError as error:
             self.message_user(request, error.message, "error")
             return HttpResponseRedirect(request.path)
-        auditing.note(job, ADDITION, user, "download started", **form.params)
         self.message_user(request, f"The download of {form.params['ref']} is queued.")
         return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.pk]))
 
@@ -161,7 +168,7 @@ def _looked_at(form: DownloadForm) -> Plan | None:
 
 
 def _size(download: Download) -> str:
-    return filesizeformat(download.bytes_total or 0)
+    return wording.size(download.bytes_total or 0)
 
 
 def _link(address: str, text: Any) -> SafeString:

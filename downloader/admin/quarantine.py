@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import structlog
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from downloader import configured
+from downloader import configured, quarantining
 from downloader.library.errors import DownloadError
-from downloader.models import Download
 from registry import wording
-
-log = structlog.get_logger(__name__)
 
 SEE = "downloader.view_download"
 DECIDE = "downloader.delete_download"  # of the built-in groups, only operators have it
 LONGEST_REASON = 500
+SHOWN = 50
 
 
 def urls(site: admin.AdminSite) -> list[URLPattern]:
@@ -34,11 +27,15 @@ def show(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         return _decide(request)
-    held = sorted(configured.store().quarantined().items())
+    after = request.GET.get("after", "")
+    held = list(configured.store().quarantined(after, SHOWN + 1).items())
+    shown = held[:SHOWN]
     context = {
         **admin.site.each_context(request),
         "title": "Quarantine",
-        "held": [{"id": id_, "suspect": suspect} for id_, suspect in held],
+        "held": [{"id": id_, "suspect": suspect} for id_, suspect in shown],
+        "after": after,
+        "more_after": shown[-1][0] if len(held) > SHOWN else "",
         "may_decide": request.user.has_perm(DECIDE),
         "longest_reason": LONGEST_REASON,
     }
@@ -63,26 +60,11 @@ def _decide(request: HttpRequest) -> HttpResponse:
 
 
 def _discard(request: HttpRequest, id_: str) -> None:
-    freed = configured.store().discard(id_)
-    _note(request, f"discarded the quarantined file {id_}")
+    freed = quarantining.discard(id_, by=request.user)
     messages.success(request, f"{wording.size(freed)} deleted.")
 
 
 def _release(request: HttpRequest, id_: str, reason: str) -> None:
-    by = request.user.get_username()
-    computed = configured.store().release(id_, by=by, reason=reason)
-    log.warning("quarantine_released", id=id_, by=by, reason=reason, sha256=computed.sha256)
-    _note(request, f"trusts the quarantined file {id_} ({computed.sha256}): {reason}")
+    name = request.user.get_username()
+    quarantining.release(id_, name=name, reason=reason, by=request.user)
     messages.success(request, "It is trusted from now on; download the model again.")
-
-
-def _note(request: HttpRequest, what: str) -> None:
-    """A file is no row: the entry stands among those about downloads."""
-    user: Any = request.user
-    LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(Download),
-        object_repr="Quarantine",
-        action_flag=CHANGE,
-        change_message=what,
-    )

@@ -166,7 +166,7 @@ class CancelView(OneDownload):
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
         job = self.find_to_change(job_id)
-        submission.cancel(job)
+        submission.cancel(job, by=request.user)
         job.refresh_from_db()
         return respond(accepted(job))
 
@@ -193,7 +193,7 @@ class RetryView(OneDownload):
             scope=f"downloads.retry:{job.pk}",
             key=idempotency.checked(request.headers.get(idempotency.HEADER)),
             body=request.data,
-            work=lambda: accepted(dead_letters.again(job, None)),
+            work=lambda: accepted(dead_letters.again(job, by=request.user)),
         )
         return respond(reply)
 

@@ -16,6 +16,7 @@ _SUMMARY: dict[str, Any] = {
     "ref": "hf:stabilityai/stable-diffusion-xl-base-1.0",
     "source_uri": f"hf:stabilityai/stable-diffusion-xl-base-1.0@{_COMMIT}",
     "model_id": None,
+    "repo_id": None,
     "progress_pct": 41.2,
     "bytes_done": 2_860_000_000,
     "bytes_total": 6_938_041_050,
@@ -46,6 +47,7 @@ DETAIL = _answer(
     "A running download",
     {
         **_SUMMARY,
+        "owner_id": "0b7e7f1a-6a1b-4a53-9a3a-2f4d9a0c1e55",
         "files": {"pending": 9, "downloading": 4, "done": 5, "failed": 0},
         "log": [_LINE],
     },

@@ -50,8 +50,8 @@ class ModelsVerifyView(JobPost):
         operation_id="models_verify",
         summary="Hash installed models again",
         description="Compares every file with the digest recorded for it. A model that differs is "
-        "disabled, unless `repair` brings it back. Needs the permission "
-        "`downloader.change_download`.",
+        "disabled, unless `repair` brings it back. A `model_id` of no model is 422. Needs the "
+        "permission `downloader.change_download`.",
         parameters=PARAMETERS,
         responses={
             202: serializers.CreatedDownloadSerializer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from rest_framework import serializers
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from downloader import configured
 from downloader.library.errors import DownloadError
 from registry.kinds import KINDS
+from registry.models import Model
 
 REF_LENGTH = 2048
 
@@ -49,3 +51,9 @@ class VerifySerializer(serializers.Serializer[Any]):
     repair = serializers.BooleanField(
         default=False, help_text="Fetch what is missing or damaged again."
     )
+
+    def validate_model_id(self, model_id: uuid.UUID) -> uuid.UUID:
+        """As for a job of images: a model that is none is refused at once."""
+        if not Model.objects.filter(pk=model_id).exists():
+            raise serializers.ValidationError(f"There is no model {model_id}.")
+        return model_id

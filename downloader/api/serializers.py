@@ -33,6 +33,9 @@ class DownloadSummarySerializer(serializers.Serializer[Any]):
     ref = serializers.CharField(allow_null=True, help_text="As it was asked for.")
     source_uri = serializers.CharField(allow_null=True, help_text="Pinned to a commit or version.")
     model_id = serializers.UUIDField(allow_null=True, help_text="The model it became.")
+    repo_id = serializers.UUIDField(
+        allow_null=True, help_text="The tracked repository it works on, when it was started on one."
+    )
     progress_pct = serializers.FloatField()
     bytes_done = serializers.IntegerField()
     bytes_total = serializers.IntegerField(allow_null=True)
@@ -46,6 +49,7 @@ class DownloadSummarySerializer(serializers.Serializer[Any]):
 
 
 class DownloadDetailSerializer(DownloadSummarySerializer):
+    owner_id = serializers.UUIDField(allow_null=True, help_text="Null: a job of the service.")
     files = FileCountsSerializer()
     log = serializers.ListField(
         child=serializers.DictField(), help_text="The last lines; `/v1/jobs/{id}/logs` has all."

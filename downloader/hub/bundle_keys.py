@@ -10,17 +10,21 @@ import hashlib
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from downloader.hub.errors import HubError
+from downloader.hub.errors import Contradiction, HubError
+from downloader.hub.models import Repo
 from downloader.library.bundles.signing import KEY_ID, Key
 from downloader.library.errors import InvalidFile
+from registry import auditing
 
 log = structlog.get_logger(__name__)
 
+PLACE = "Signers of bundles"
 SALT = "downloader.hub.bundling"
 TRUSTED_BYTES = 1 << 20
 
@@ -34,10 +38,11 @@ def trusted() -> frozenset[str]:
     return frozenset({own_key().id, *_remembered()})
 
 
-def trust(key_id: str) -> None:
-    """From now on. HubError for what is no key's id."""
+def trust(key_id: str, *, by: Any = None) -> None:
+    """From now on. Contradiction for what is no key's id."""
     if not KEY_ID.fullmatch(key_id):
-        raise HubError("The id of a key has 32 hexadecimal digits; `hub_export --key` prints it.")
+        told = "The id of a key has 32 hexadecimal digits; `hub_export --key` prints it."
+        raise Contradiction(told)
     known = {*_remembered(), key_id}
     path = Path(settings.TRUSTED_BUNDLE_KEYS)
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
@@ -49,6 +54,8 @@ def trust(key_id: str) -> None:
         draft.unlink(missing_ok=True)
         raise HubError(f"The key cannot be kept in {path}: {error.strerror}.") from error
     log.warning("bundle_key_trusted", key_id=key_id)
+    told = auditing.facts({"key": key_id})
+    auditing.note_place(Repo, PLACE, by, auditing.sentence("trusted", told))
 
 
 def _remembered() -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from downloader.hub import mirroring, recalling, registering
-from downloader.hub.errors import HubError, NotSynced
+from downloader.hub import recalling, registering, selecting
+from downloader.hub.errors import HubError, NotSynced, TooManyPatterns
 from downloader.hub.models import Repo
 
 
@@ -25,9 +25,11 @@ def of(repo: Repo, selection: Iterable[Mapping[str, str]], *, force: bool) -> di
     entries = [dict(entry) for entry in selection]
     params = {"repo_id": str(repo.pk), "selection": entries, "force": force}
     try:
-        chosen = mirroring.chosen(params)
+        chosen = selecting.chosen(params)
     except NotSynced:
         return params  # the job asks its source first
+    except TooManyPatterns:
+        raise
     except HubError:
         if registering.COMMIT.fullmatch(repo.revision):
             raise
@@ -36,13 +38,13 @@ def of(repo: Repo, selection: Iterable[Mapping[str, str]], *, force: bool) -> di
     if not any(one.paths for one in chosen):
         raise HubError(f"Nothing of {repo} may be downloaded here; `barred` of each file says why.")
     if not force:
-        mirroring.refuse_nothing_to_do(chosen)
+        selecting.refuse_nothing_to_do(chosen)
     return params
 
 
-def named(text: str, revision: str | None = None) -> Repo:
+def named(text: str, revision: str | None = None, *, by: Any = None) -> Repo:
     """By its id, or by name: then it is registered if nobody has done so."""
     try:
-        return registering.sibling(registering.get(text), revision)
+        return registering.sibling(registering.get(text), revision, by=by)
     except (ValueError, ValidationError):
-        return registering.register(text, revision)[0]
+        return registering.register(text, revision, by=by)[0]

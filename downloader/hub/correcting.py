@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from downloader.hub.models import RepoFile, Snapshot
 from downloader.library.checksums import Trust
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 from downloader.library.watch import FileState
 
 ROWS_AT_ONCE = 500

@@ -24,6 +24,18 @@ class UnknownFile(HubError):
     """No file of the commit has this name or fits this pattern."""
 
 
+class UnknownCommit(HubError):
+    """No commit of the repository begins so, or it was never asked for."""
+
+
+class Contradiction(HubError):
+    """Asked for in a way that cannot be meant."""
+
+
+class TooManyPatterns(Contradiction):
+    """More than are held against every file of a commit."""
+
+
 class InvalidState(HubError):
     code = "invalid_state"
 

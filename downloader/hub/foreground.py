@@ -46,10 +46,12 @@ class Failed(Exception):
         self.job = job
 
 
-def do(type_name: str, params: Mapping[str, Any], control: Control, told: Told) -> Job:
+def do(
+    type_name: str, params: Mapping[str, Any], control: Control, told: Told, *, by: Any = None
+) -> Job:
     """The job, succeeded. DownloadError, HubError or Failed when it did not; Canceled after a stop
-    by `control`. `told` hears of it about twice a second."""
-    job = submission.submit(type_name, params, None)
+    by `control`. `told` hears of it about twice a second. It is nobody's job, whoever starts it."""
+    job = submission.submit(type_name, params, None, by=by)
     holder = leases.new_holder(job.queue)
     while job.status not in TERMINAL:
         lease = _lease(job, holder)

@@ -1,19 +1,20 @@
-"""Taking a repository off the list, and what else people change of one."""
+"""Taking a repository off the list."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, DELETION
+from django.contrib.admin.models import DELETION
 from django.db import transaction
 
-from downloader import auditing, kinds
+from downloader import kinds
 from downloader.hub import removal
 from downloader.hub.errors import InvalidState
 from downloader.hub.models import Repo, RepoFile
 from jobs.models import Job
 from jobs.states import State
+from registry import auditing
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def forget(repo: Repo, *, files: bool = False, dry_run: bool = False, by: Any = 
         return Forgotten(gone.forgotten, gone.freed_bytes, gone.kept_bytes)
     if not dry_run:
         with transaction.atomic():
-            auditing.note(repo, DELETION, by, "forgotten", repo=str(repo))
+            auditing.note(repo, by, "forgotten; its files stay.", DELETION)
             repo.delete()
     return Forgotten(not dry_run, 0, 0)
 
@@ -52,10 +53,3 @@ def _is_about(job: Job, repo: Repo) -> bool:
         files = RepoFile.objects.filter(snapshot__repo=repo)
         return files.filter(pk__in=job.params["artifact_ids"]).exists()
     return bool(job.params.get("repo_id") == str(repo.pk))
-
-
-def set_auto_sync(repo: Repo, auto_sync: bool, *, by: Any = None) -> None:
-    with transaction.atomic():
-        Repo.objects.filter(pk=repo.pk).update(auto_sync=auto_sync)
-        auditing.note(repo, CHANGE, by, "changed", repo=str(repo), auto_sync=auto_sync)
-    repo.auto_sync = auto_sync

@@ -20,7 +20,7 @@ from downloader.library.bundles.bringing import Taking
 from downloader.library.bundles.manifest import BundledFile, BundledRepo, Manifest
 from downloader.library.checksums import Digest
 from downloader.library.refs import Ref
-from downloader.library.sources.base import RemoteFile, Resolved
+from downloader.library.remote import RemoteFile, Resolved
 from downloader.library.watch import Control, Observer
 from registry import catalog
 from registry.models import Model
@@ -48,14 +48,14 @@ class Imported:
         }
 
 
-def look(path: Path, control: Control, trust: str | None = None) -> Manifest:
+def look(path: Path, control: Control, trust: str | None = None, *, by: Any = None) -> Manifest:
     """What the bundle says, if its key is trusted. `trust` is a key that is trusted from now on,
     once it has signed this very bundle."""
     also = frozenset({trust} if trust else ())
     with reading.opened(path, control) as bundle:
         manifest, key_id = bringing.manifest_of(bundle, bundle_keys.trusted() | also)
     if key_id in also:
-        bundle_keys.trust(key_id)
+        bundle_keys.trust(key_id, by=by)
     return manifest
 
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from downloader import configured, execution, failures, metrics
+from downloader import configured, execution, metrics
 from downloader.configured import Tools
-from downloader.hub import mirroring, registering, snapshots
-from downloader.hub.errors import HubError
-from downloader.hub.models import Repo, Snapshot
+from downloader.hub import ending, registering, selecting, snapshots
 from downloader.library import plan
-from downloader.library.errors import DownloadError
 from downloader.library.plan import Plan
-from downloader.library.sources.base import Resolved, Source
+from downloader.library.remote import Resolved
+from downloader.library.sources.base import Source
 from downloader.library.watch import Control
 from jobs.errors import AttemptFailed
 from jobs.patience import persist
@@ -26,32 +24,24 @@ from jobs.run import Run
 def install(run: Run) -> dict[str, Any]:
     """Choose, fetch what is missing, install and register."""
     try:
-        with configured.tools() as tools:
+        with ending.the_attempt(), configured.tools() as tools:
             with run.step("resolve"):
                 resolved = persist(lambda: _known(run.params))
                 source, made = planned(resolved, tools, **_wishes(run.params))
                 execution.tell_plan(run, made)
             return execution.installed(run, source, made, tools, Control())
-    except HubError as error:
+    except AttemptFailed:
         metrics.ended("failed")
-        raise AttemptFailed("invalid_input", error.message) from error
-    except DownloadError as error:
-        metrics.ended("failed")
-        raise failures.attempt_failed(error) from error
+        raise
 
 
 def _known(params: dict[str, Any]) -> Resolved:
     repo = registering.get(params["repo_id"])
-    return snapshots.resolved(repo, chosen(repo, params.get("commit")))
+    return snapshots.resolved(repo, selecting.snapshot_of(repo, params.get("commit")))
 
 
 def _wishes(params: dict[str, Any]) -> dict[str, Any]:
     return {name: params.get(name) for name in ("kind", "name", "version", "path")}
-
-
-def chosen(repo: Repo, commit: str | None = None) -> Snapshot:
-    """The commit to install: NotSynced or HubError when it is not known."""
-    return mirroring.snapshot_of(repo, commit)
 
 
 def planned(

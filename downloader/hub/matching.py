@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
 
-from downloader.hub import registering
+from downloader.hub import registering, snapshots
 from downloader.hub.errors import HubError
 from downloader.hub.models import FileType, Repo, RepoFile, Snapshot
 from downloader.library import revisions
@@ -122,14 +121,13 @@ def _best(
 ) -> Snapshot | None:
     """A commit that is its repository's newest goes before others, and one of the name that the
     place gives before all."""
-    by_snapshot: dict[Any, list[RepoFile]] = defaultdict(list)
-    for row in rows:
-        by_snapshot[row.snapshot_id].append(row)
     fitting = [
-        found[0].snapshot for found in by_snapshot.values() if _has_all(candidate, weights, found)
+        snapshot
+        for snapshot, files in snapshots.together(rows)
+        if _has_all(candidate, weights, files)
     ]
 
-    def rank(snapshot: Snapshot) -> tuple[bool, bool, bool, Any]:
+    def rank(snapshot: Snapshot) -> tuple[bool, bool, bool, datetime]:
         repo = snapshot.repo
         named = (repo.author, repo.name) == (candidate.author, candidate.name)
         newest = repo.snapshot_id == snapshot.pk

@@ -116,7 +116,12 @@ class Snapshot(models.Model):
     root; empty as long as none is."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    repo = models.ForeignKey(Repo, on_delete=models.CASCADE, related_name="snapshots")
+    repo = models.ForeignKey(
+        Repo,
+        on_delete=models.CASCADE,
+        related_name="snapshots",
+        db_index=False,  # snapshot_unique and snapshot_newest begin with it
+    )
     commit = models.CharField(max_length=64)
     folder = models.CharField(max_length=1024, blank=True)
     file_count = models.PositiveIntegerField(default=0)
@@ -131,6 +136,8 @@ class Snapshot(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["repo", "commit"], name="snapshot_unique"),
         ]
+        # A repository's older commits, newest first.
+        indexes = [models.Index(fields=["repo", "-taken_at"], name="snapshot_newest")]
 
     def __str__(self) -> str:
         return f"{self.repo.full_name}@{self.commit[:12]}"

@@ -10,11 +10,13 @@ from typing import Any
 from downloader.hub import removal
 from downloader.hub.models import Repo
 from downloader.library import layouts, moving
-from downloader.library.errors import Busy, InvalidFile, Refused
+from downloader.library.errors import Busy, InvalidFile, Refused, WrongPlace
 from downloader.library.moving import Moved, Plan, Told
 from downloader.library.store import Store
 from downloader.library.watch import Control
+from registry import auditing
 
+PLACE = "The models root"
 LOCK = "move"
 
 
@@ -50,11 +52,12 @@ def move(
     *,
     repo: Repo | None = None,
     delete_old: bool = False,
+    by: Any = None,
 ) -> Outcome:
     """Run again it goes on where it ended. Nothing is deleted while a single blob is not right.
     Busy while another move goes there."""
     if not root.is_absolute():
-        raise Refused("Name the new root by its whole path.")
+        raise WrongPlace("Name the new root by its whole path.")
     moving.check_places(source.root, root)
     made = _planned(source, repo)
     if repo is not None and not made.folders:
@@ -64,7 +67,11 @@ def move(
     if lease is None:
         raise Busy(f"Another move to {root} is running. Start again when it is over.")
     try:
-        return _move(source, target, made, control, told, repo=repo, delete_old=delete_old)
+        outcome = _move(
+            source, target, made, control, told, repo=repo, delete_old=delete_old, by=by
+        )
+        _note(outcome, root, repo, delete_old, by)
+        return outcome
     finally:
         target.let_go(lease)
 
@@ -82,6 +89,7 @@ def _move(
     *,
     repo: Repo | None,
     delete_old: bool,
+    by: Any,
 ) -> Outcome:
     moved = moving.copy(source, target, made, control, told)
     wrong = moving.verify(target, made, control, told) if made.sizes else []
@@ -92,7 +100,7 @@ def _move(
     if delete_old:
         _refuse_incomplete(moved)
         _refuse_changed(made, _planned(source, repo))
-        freed = _delete(source, made, repo)
+        freed = _delete(source, made, repo, by)
     return Outcome(moved, made, freed, _left(source) if repo is None else ())
 
 
@@ -117,9 +125,18 @@ def _refuse_changed(made: Plan, now: Plan) -> None:
         )
 
 
-def _delete(source: Store, made: Plan, repo: Repo | None) -> int:
+def _note(outcome: Outcome, root: Path, repo: Repo | None, delete_old: bool, by: Any) -> None:
+    facts = {"to": str(root), "files": outcome.moved.copied, "old place deleted": delete_old}
+    message = auditing.sentence("copied", auditing.facts(facts))
+    if repo is None:
+        auditing.note_place(Repo, PLACE, by, message)
+    else:
+        auditing.note(repo, by, message)
+
+
+def _delete(source: Store, made: Plan, repo: Repo | None, by: Any) -> int:
     if repo is not None:
-        return removal.remove(repo).freed_bytes
+        return removal.remove(repo, by=by).freed_bytes
     return moving.delete(source, made)
 
 

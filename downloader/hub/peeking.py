@@ -31,7 +31,7 @@ from downloader.library.errors import (
 )
 from downloader.library.http import AGAIN, Broken, Client, Response, waiting
 from downloader.library.refs import Ref
-from downloader.library.sources.base import Location, RemoteFile, Resolved
+from downloader.library.remote import Location, RemoteFile, Resolved
 from downloader.library.sources.filetypes import format_of, type_of
 from downloader.library.sources.huggingface import HuggingFace
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from django.contrib.admin.models import CHANGE
+from django.db import transaction
 
-from downloader import auditing, configured
+from downloader import configured
 from downloader.hub import registering, snapshots, vouching
-from downloader.hub.errors import UnknownRepo
 from downloader.hub.models import Repo, RepoFile, Snapshot
 from downloader.hub.voices import Voice
 from downloader.library import adoption, revisions
@@ -21,12 +20,11 @@ from downloader.library.layouts import Seen
 from downloader.library.revisions import Revision
 from downloader.library.store import Claim, Store
 from downloader.library.watch import Control, FileState
-from jobs.errors import AttemptFailed
 from jobs.patience import persist
+from registry import auditing
 from registry.descriptors import InstalledFile
 
 TOLD_AT_MOST = 100
-PUBLISHABLE = frozenset({Trust.VERIFIED, Trust.LOCAL, Trust.OVERRIDDEN})
 
 
 @dataclass
@@ -53,10 +51,7 @@ class Report:
 
 def job(repo_id: str, voice: Voice) -> dict[str, Any]:
     """What the job `scan` does for a repository."""
-    try:
-        repo = persist(lambda: registering.get(repo_id))
-    except UnknownRepo as error:
-        raise AttemptFailed("invalid_input", error.message) from error
+    repo = persist(lambda: registering.get(repo_id))
     report = rescan(repo, configured.store(), voice)
     voice.progress(1.0)
     return {"count": 1, "completed": 1, "repo_id": str(repo.pk), **report.to_json()}
@@ -87,16 +82,22 @@ def _rescan_one(
 def mark_missing(repo: Repo, store: Store, *, by: Any = None) -> Report:
     """Only the rows: those whose bytes are not in the store become pending. The disk stays as it
     is."""
-    report = Report()
-    for snapshot in repo.snapshots.all():
-        rows = snapshot.files.filter(status=FileState.DONE)
-        gone = [row.path for row in rows if not store.has(row.sha256, row.size_bytes)]
-        if gone:
-            snapshots.mark_gone(snapshot, gone)
-            report.missing += [_shown(snapshot, path) for path in gone]
-    if report.missing:
-        auditing.note(repo, CHANGE, by, "marked missing", files=len(report.missing))
+    gone = {snapshot: _gone(snapshot, store) for snapshot in repo.snapshots.all()}
+    gone = {snapshot: paths for snapshot, paths in gone.items() if paths}
+    report = Report([_shown(snapshot, path) for snapshot, paths in gone.items() for path in paths])
+    if not gone:
+        return report
+    with transaction.atomic():
+        for snapshot, paths in gone.items():
+            snapshots.mark_gone(snapshot, paths)
+        told = auditing.facts({"files": len(report.missing)})
+        auditing.note(repo, by, auditing.sentence("marked missing", told))
     return report
+
+
+def _gone(snapshot: Snapshot, store: Store) -> list[str]:
+    rows = snapshot.files.filter(status=FileState.DONE)
+    return [row.path for row in rows if not store.has(row.sha256, row.size_bytes)]
 
 
 @dataclass(frozen=True)

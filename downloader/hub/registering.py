@@ -9,12 +9,13 @@ from typing import Any
 from django.contrib.admin.models import ADDITION
 from django.db import IntegrityError, transaction
 
-from downloader import auditing, configured
-from downloader.hub.errors import HubError, UnknownRepo
+from downloader import configured
+from downloader.hub.errors import Contradiction, UnknownRepo
 from downloader.hub.models import Repo
 from downloader.library.errors import InvalidRef
 from downloader.library.refs import Ref
 from downloader.library.sources.huggingface import DEFAULT_REVISION
+from registry import auditing
 
 SOURCE = "hf"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -43,19 +44,30 @@ def register(
         with transaction.atomic():
             repo, is_new = Repo.objects.get_or_create(**place, defaults=facts)
             if is_new:
-                auditing.note(repo, ADDITION, by, "registered", repo=str(repo))
+                told = auditing.facts({"auto_sync": auto_sync})
+                auditing.note(repo, by, auditing.sentence("registered", told), ADDITION)
     except IntegrityError:  # somebody else, at the same moment
         repo, is_new = Repo.objects.get(**place), False
-    if auto_sync and not repo.auto_sync:
-        Repo.objects.filter(pk=repo.pk).update(auto_sync=True)
-        repo.auto_sync = True
+    if auto_sync:
+        set_auto_sync(repo, True, by=by)
     return repo, is_new
+
+
+def set_auto_sync(repo: Repo, auto_sync: bool, *, by: Any = None) -> None:
+    """Whether it is synced by itself when its source has news."""
+    changes = auditing.changes({"auto_sync": repo.auto_sync}, {"auto_sync": auto_sync})
+    if not changes:
+        return
+    with transaction.atomic():
+        Repo.objects.filter(pk=repo.pk).update(auto_sync=auto_sync)
+        auditing.note(repo, by, auditing.sentence("changed", changes))
+    repo.auto_sync = auto_sync
 
 
 def checked_revision(ref: Ref, revision: str | None) -> str:
     """`revision`, else what the reference names, else the branch everybody means."""
     if revision and ref.revision and revision != ref.revision:
-        raise HubError(f"The reference names {ref.revision}, and the revision is {revision}.")
+        raise Contradiction(f"The reference names {ref.revision}, and the revision is {revision}.")
     wanted = revision or ref.revision or DEFAULT_REVISION
     return str(configured.parse(f"{SOURCE}:x/y@{_encoded(wanted)}").revision)
 
@@ -64,11 +76,11 @@ def _encoded(revision: str) -> str:
     return revision.replace("%", "%25").replace("#", "%23").replace("@", "%40")
 
 
-def sibling(repo: Repo, revision: str | None) -> Repo:
+def sibling(repo: Repo, revision: str | None, *, by: Any = None) -> Repo:
     """The same repository at another revision, registered if it was not."""
     if revision in (None, repo.revision):
         return repo
-    found, _ = register(repo.full_name, revision)
+    found, _ = register(repo.full_name, revision, by=by)
     return found
 
 

@@ -10,12 +10,15 @@ from typing import Any
 from django.contrib.admin.models import CHANGE, DELETION
 from django.db import transaction
 
-from downloader import auditing, configured
+from downloader import configured
 from downloader.hub import snapshots
 from downloader.hub.matching import LOCAL
 from downloader.hub.models import Repo, RepoFile, Snapshot
 from downloader.library import retiring, revisions
 from downloader.library.watch import FileState
+from registry import auditing, wording
+
+TOLD_AT_MOST = 10
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,10 @@ def _write_down(
     by: Any,
 ) -> None:
     flag = DELETION if forget and isinstance(what, Repo) else CHANGE
-    facts = {"commits": [one.commit for one in chosen][:10], "freed_bytes": freed}
+    commits = ", ".join(one.commit[:12] for one in chosen[:TOLD_AT_MOST])
+    told = auditing.facts({"commits": commits, "freed": wording.size(freed), "forgotten": forget})
     with transaction.atomic():
-        auditing.note(repo, flag, by, "removed", repo=str(repo), **facts)
+        auditing.note(repo, by, auditing.sentence("removed", told), flag)
         if forget:
             what.delete()
             return

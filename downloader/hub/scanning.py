@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from downloader import configured, failures
-from downloader.hub import adopted, matching, reconciling, vouching
+from downloader import configured
+from downloader.hub import adopted, ending, matching, reconciling, vouching
 from downloader.hub.adopted import Known
 from downloader.hub.matching import Identity
 from downloader.hub.voices import JobVoice, Voice
@@ -67,14 +67,11 @@ class Report:
 def scan(run: Run) -> dict[str, Any]:
     """The job: a folder, or what is tracked of one repository."""
     voice = JobVoice(run, "scan")
-    try:
-        with run.step("scan"):
-            if run.params.get("repo_id"):
-                return reconciling.job(run.params["repo_id"], voice)
-            report = walk(configured.store(), run.params.get("path") or "", voice)
-            voice.progress(1.0)
-    except DownloadError as error:
-        raise failures.attempt_failed(error) from error
+    with ending.the_attempt(), run.step("scan"):
+        if run.params.get("repo_id"):
+            return reconciling.job(run.params["repo_id"], voice)
+        report = walk(configured.store(), run.params.get("path") or "", voice)
+        voice.progress(1.0)
     return {"count": 1, "completed": 1, **report.to_json()}
 
 

@@ -12,26 +12,25 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
-from downloader import configured, failures
-from downloader.hub import adopted, mirroring, registering, snapshots
+from downloader import configured
+from downloader.hub import adopted, bringing, ending, registering, snapshots
 from downloader.hub.adopted import Known
-from downloader.hub.errors import UnknownRepo
 from downloader.hub.matching import LOCAL
 from downloader.hub.models import Repo, RepoFile, Scanned, Snapshot
+from downloader.hub.selecting import Wanted
 from downloader.hub.voices import JobVoice, Voice
+from downloader.kinds import SCRUB
 from downloader.library import damage
 from downloader.library.checksums import Trust
 from downloader.library.damage import Paced, SetAside, Verdict
-from downloader.library.errors import DownloadError, InvalidRef
 from downloader.library.layouts import Seen
 from downloader.library.store import Store, blobs
 from downloader.library.watch import Control, FileState
 from jobs import submission
-from jobs.errors import AttemptFailed
 from jobs.models import Job
 from jobs.patience import persist
 from jobs.run import Run
-from jobs.states import State
+from jobs.states import LIVE
 from registry import catalog
 from registry.models import Model
 
@@ -77,25 +76,16 @@ class Report:
 def verify(run: Run) -> dict[str, Any]:
     """The job: read every blob of a repository; with `repair`, fetch again what is damaged."""
     voice = JobVoice(run, "verify")
-    try:
+    with ending.the_attempt():
         with run.step("verify"):
-            repo = persist(lambda: _wanted(run.params["repo_id"]))
+            repo = persist(lambda: registering.get(run.params["repo_id"]))
             report = verify_repo(repo, configured.store(), voice)
             voice.progress(1.0)
         with run.step("fetch"):
             if run.params.get("repair"):
                 report.repaired = _repair(run, repo)
             run.progress(0, "fetch", 1.0)
-    except DownloadError as error:
-        raise failures.attempt_failed(error) from error
     return {"count": 1, "completed": 1, "repo_id": str(repo.pk), **report.to_json()}
-
-
-def _wanted(repo_id: str) -> Repo:
-    try:
-        return registering.get(repo_id)
-    except UnknownRepo as error:
-        raise AttemptFailed("invalid_input", error.message) from error
 
 
 def verify_repo(repo: Repo, store: Store, voice: Voice) -> Report:
@@ -113,18 +103,15 @@ def _repair(run: Run, repo: Repo) -> int:
     if not wanted:
         return 0
     with configured.tools() as tools:
-        try:
-            done = mirroring.bring(run, wanted, tools, moves=False)
-        except InvalidRef as error:
-            raise failures.attempt_failed(error) from error
+        done = bringing.bring(run, wanted, tools, moves=False)
     return sum(len(one.stored) for one in done)
 
 
-def _failed(repo: Repo) -> Iterable[mirroring.Wanted]:
+def _failed(repo: Repo) -> Iterable[Wanted]:
     for snapshot in repo.snapshots.select_related("repo__snapshot"):
         rows = snapshot.files.filter(status=FileState.FAILED, barred="")
         if paths := tuple(rows.values_list("path", flat=True)):
-            yield mirroring.Wanted(snapshot.repo, snapshot, paths)
+            yield Wanted(snapshot.repo, snapshot, paths)
 
 
 # The whole store
@@ -132,10 +119,10 @@ def _failed(repo: Repo) -> Iterable[mirroring.Wanted]:
 
 def start() -> dict[str, Any]:
     """For HOUSEKEEPING: one scrub at a time, none when its rate is 0."""
-    waiting = Job.objects.filter(type="scrub", status__in=(State.QUEUED, State.RUNNING))
+    waiting = Job.objects.filter(type=SCRUB.name, status__in=LIVE)
     if not settings.SCRUB_RATE or waiting.exists():
         return {"started": False}
-    job = submission.submit("scrub", {}, None)
+    job = submission.submit(SCRUB.name, {}, None)
     return {"started": True, "job_id": str(job.pk)}
 
 
@@ -143,12 +130,9 @@ def scrub(run: Run) -> dict[str, Any]:
     """The job: read what nobody has read for longest, as much as an hour allows."""
     voice = JobVoice(run, "verify")
     rate = int(settings.SCRUB_RATE)
-    try:
-        with run.step("verify"):
-            report = scrub_store(configured.store(), voice, rate)
-            voice.progress(1.0)
-    except DownloadError as error:
-        raise failures.attempt_failed(error) from error
+    with ending.the_attempt(), run.step("verify"):
+        report = scrub_store(configured.store(), voice, rate)
+        voice.progress(1.0)
     return {"count": 1, "completed": 1, **report.to_json()}
 
 
@@ -280,11 +264,8 @@ def _fail(sha256: str, aside: SetAside) -> list[str]:
 
 def _lost(sha256: str) -> list[str]:
     rows = list(RepoFile.objects.filter(sha256=sha256).select_related("snapshot__repo"))
-    by_snapshot: dict[Any, list[RepoFile]] = {}
-    for row in rows:
-        by_snapshot.setdefault(row.snapshot_id, []).append(row)
-    for found in by_snapshot.values():
-        snapshots.mark_gone(found[0].snapshot, [row.path for row in found])
+    for snapshot, files in snapshots.together(rows):
+        snapshots.mark_gone(snapshot, [row.path for row in files])
     return [_shown(row) for row in rows]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +19,8 @@ from downloader.library import revisions, safety
 from downloader.library.checksums import Digest
 from downloader.library.errors import UnsafeName
 from downloader.library.refs import Ref
+from downloader.library.remote import RemoteFile, Resolved
 from downloader.library.safety import Policy
-from downloader.library.sources.base import RemoteFile, Resolved
 from downloader.library.sources.filetypes import format_of, type_of
 from downloader.library.watch import FileState
 from registry.descriptors import UNSTORABLE
@@ -72,8 +74,18 @@ def take(
     return snapshot, change, len(resolved.files) - len(listed)
 
 
+def together(rows: Iterable[RepoFile]) -> list[tuple[Snapshot, list[RepoFile]]]:
+    """The files of each commit; the rows have brought theirs along."""
+    found: dict[uuid.UUID, list[RepoFile]] = defaultdict(list)
+    for row in rows:
+        found[row.snapshot_id].append(row)
+    return [(files[0].snapshot, files) for files in found.values()]
+
+
 def compare(
-    known: Mapping[str, tuple[str, int | None]], listed: Sequence[RemoteFile], present: Any
+    known: Mapping[str, tuple[str, int | None]],
+    listed: Sequence[RemoteFile],
+    present: Callable[[RemoteFile], str | None],
 ) -> Change:
     """`known`: digest and size by path. A file without a digest has changed if its size has."""
     now = {file.path: (str(file.digest or ""), file.size) for file in listed}

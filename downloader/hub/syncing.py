@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -10,14 +12,13 @@ from django.utils import timezone
 from downloader import configured, failures
 from downloader.configured import Tools
 from downloader.execution import beside
-from downloader.hub import mirroring, registering, snapshots
-from downloader.hub.errors import HubError
+from downloader.hub import bringing, ending, registering, snapshots
 from downloader.hub.models import Repo, RepoFile, RepoStatus, Snapshot
-from downloader.library.errors import AccessNeeded, DownloadError, InvalidRef, NotFound
+from downloader.hub.selecting import Wanted
+from downloader.library.errors import AccessNeeded, DownloadError, NotFound
 from downloader.library.refs import Ref
-from downloader.library.sources.base import Resolved
+from downloader.library.remote import Resolved
 from downloader.library.watch import Control
-from jobs.errors import AttemptFailed
 from jobs.patience import persist
 from jobs.run import Run
 
@@ -32,27 +33,20 @@ READ_FIRST = ("readme", "license", "licence", "notice")
 def sync(run: Run) -> dict[str, Any]:
     """The job: list the files of the revision as it is now; fetch the small ones that describe it.
     What was downloaded of an older commit stays."""
-    repo = persist(lambda: _wanted(run))
-    try:
-        with configured.tools() as tools:
+    with ending.the_attempt():
+        repo = persist(lambda: _wanted(run))
+        with noting_failure(repo), configured.tools() as tools:
             with run.step("list"):
                 snapshot, change = listed(run, repo, tools)
             with run.step("fetch"):
                 _fetch_small(run, repo, snapshot, tools)
-    except DownloadError as error:
-        caught = error
-        persist(lambda: failed(repo, caught))
-        raise failures.attempt_failed(error) from error
     counts = {"count": 1, "completed": 1, "repo_id": str(repo.pk), "commit": snapshot.commit}
     return {**counts, "files": snapshot.file_count, **_counts(change)}
 
 
 def _wanted(run: Run) -> Repo:
-    try:
-        repo = registering.get(run.params["repo_id"])
-        return registering.sibling(repo, run.params.get("revision"))
-    except (HubError, InvalidRef) as error:
-        raise AttemptFailed("invalid_input", error.message) from error
+    repo = registering.get(run.params["repo_id"])
+    return registering.sibling(repo, run.params.get("revision"))
 
 
 def listed(run: Run, repo: Repo, tools: Tools) -> tuple[Snapshot, snapshots.Change]:
@@ -98,7 +92,7 @@ def _fetch_small(run: Run, repo: Repo, snapshot: Snapshot, tools: Tools) -> None
     if not wanted:
         return
     try:
-        mirroring.bring(run, [mirroring.Wanted(repo, snapshot, tuple(wanted))], tools, moves=False)
+        bringing.bring(run, [Wanted(repo, snapshot, tuple(wanted))], tools, moves=False)
     except AccessNeeded as refusal:
         run.log("hub.gated", failures.told(refusal), level="warning")
 
@@ -112,6 +106,17 @@ def small_files(snapshot: Snapshot) -> list[str]:
 def _is_read_first(row: RepoFile) -> bool:
     name = row.path.rpartition("/")[2].casefold()
     return name.endswith(".json") or ("/" not in row.path and name.startswith(READ_FIRST))
+
+
+@contextmanager
+def noting_failure(repo: Repo) -> Iterator[None]:
+    """What its source says instead of an answer is written down, and raised again."""
+    try:
+        yield
+    except DownloadError as error:
+        caught = error
+        persist(lambda: failed(repo, caught))
+        raise
 
 
 def failed(repo: Repo, error: DownloadError) -> None:

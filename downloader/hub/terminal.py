@@ -28,7 +28,7 @@ class HubCommand(ModelCommand):
         given = {name: value for name, value in params.items() if value is not None}
         with interruptible(control), Bar() as bar:
             try:
-                job = foreground.do(type_name, given, control, bar.show)
+                job = foreground.do(type_name, given, control, bar.show, by=self.by)
             except Failed as failed:
                 job = failed.job
                 code = EXIT_CODES.get(job.error_code, FAILED)

@@ -10,20 +10,16 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 
-from downloader import auditing, configured, failures
-from downloader.hub import mirroring, registering, syncing, watching
-from downloader.hub.errors import InvalidState, UnknownRepo
-from downloader.hub.mirroring import Wanted
+from downloader import configured
+from downloader.hub import bringing, ending, registering, syncing, watching
+from downloader.hub.errors import InvalidState
 from downloader.hub.models import Repo, Snapshot
+from downloader.hub.selecting import Wanted
 from downloader.kinds import UPDATE
-from downloader.library.errors import DownloadError
 from downloader.library.watch import FileState
 from jobs import submission
-from jobs.errors import AttemptFailed
 from jobs.models import Job
 from jobs.patience import persist
 from jobs.run import Run
@@ -36,28 +32,20 @@ def approve(repo: Repo, owner: AbstractBaseUser | None, *, by: Any = None) -> Jo
         raise InvalidState(f"{repo} is a commit: it never moves.")
     if not (repo.commit and repo.update_commit):
         raise InvalidState(f"No update of {repo} is known; check it first.")
-    with transaction.atomic():
-        params = {"repo_id": str(repo.pk), "from_commit": repo.commit}
-        job = submission.submit(UPDATE.name, params, owner)
-        facts = {"from_commit": repo.commit, "to_commit": repo.update_commit}
-        auditing.note(repo, CHANGE, by or owner, "update approved", **facts)
-    return job
+    params = {"repo_id": str(repo.pk), "from_commit": repo.commit}
+    return submission.submit(UPDATE.name, params, owner, by=by)
 
 
 def update(run: Run) -> dict[str, Any]:
     """The job."""
-    repo = persist(lambda: _wanted(run))
-    try:
-        with configured.tools() as tools:
+    with ending.the_attempt():
+        repo = persist(lambda: registering.get(run.params["repo_id"]))
+        with syncing.noting_failure(repo), configured.tools() as tools:
             with run.step("list"):
                 snapshot, _ = syncing.listed(run, repo, tools)
             with run.step("fetch"):
                 wanted = persist(lambda: _to_bring(repo, snapshot, run.params["from_commit"]))
-                done = mirroring.bring(run, wanted, tools, moves=True) if wanted else []
-    except DownloadError as error:
-        caught = error
-        persist(lambda: syncing.failed(repo, caught))
-        raise failures.attempt_failed(error) from error
+                done = bringing.bring(run, wanted, tools, moves=True) if wanted else []
     return {
         "count": 1,
         "completed": 1,
@@ -66,13 +54,6 @@ def update(run: Run) -> dict[str, Any]:
         "files": sum(len(one.paths) for one in wanted),
         "bytes_received": sum(one.received_bytes for one in done),
     }
-
-
-def _wanted(run: Run) -> Repo:
-    try:
-        return registering.get(run.params["repo_id"])
-    except UnknownRepo as error:
-        raise AttemptFailed("invalid_input", error.message) from error
 
 
 def _to_bring(repo: Repo, after: Snapshot, from_commit: str) -> list[Wanted]:

@@ -27,14 +27,14 @@ from downloader.hub.models import Repo
 from downloader.kinds import SYNC, WATCH
 from downloader.library.errors import DownloadError, Stopped, Unreachable
 from downloader.library.refs import Ref
-from downloader.library.sources.base import RemoteFile, Resolved
+from downloader.library.remote import RemoteFile, Resolved
 from downloader.library.sources.huggingface import HuggingFace
 from downloader.library.watch import Control
 from jobs import submission
 from jobs.models import Job
 from jobs.patience import persist
 from jobs.run import Run
-from jobs.states import State
+from jobs.states import LIVE
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,6 @@ PAUSE_S = 0.25  # between two repositories: a hub is asked a few times a second 
 # After so many in a row that could not be reached, it is the line that is down.
 UNREACHABLE_AT_MOST = 5
 NOBODY_ANSWERS = "The source cannot be reached; the others are looked at the next time."
-ONGOING = (State.QUEUED, State.RUNNING)
 
 
 class Outcome(StrEnum):
@@ -86,7 +85,7 @@ class Finding:
 
 def start() -> Job | None:
     """A job that looks at everything; None while another is at it."""
-    if Job.objects.filter(type=WATCH.name, owner=None, status__in=ONGOING).exists():
+    if Job.objects.filter(type=WATCH.name, owner=None, status__in=LIVE).exists():
         return None
     return submission.submit(WATCH.name, {}, None)
 
@@ -253,7 +252,7 @@ def _facts_changed(repo: Repo, resolved: Resolved) -> dict[str, list[Any]]:
 
 def _synced(repo: Repo) -> uuid.UUID | None:
     """The job that syncs it; none where one waits already."""
-    waiting = Job.objects.filter(type=SYNC.name, status__in=ONGOING)
+    waiting = Job.objects.filter(type=SYNC.name, status__in=LIVE)
     if waiting.filter(params__repo_id=str(repo.pk)).exists():
         return None
     return submission.submit(SYNC.name, {"repo_id": str(repo.pk)}, None).pk

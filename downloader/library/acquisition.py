@@ -21,8 +21,9 @@ from downloader.library.install import Stored
 from downloader.library.plan import Plan, PlannedFile
 from downloader.library.publishing import Held, Judging, Leases, Publisher
 from downloader.library.recognition import recognised
+from downloader.library.remote import Location, RemoteFile
 from downloader.library.safety import check_content
-from downloader.library.sources.base import Location, RemoteFile, Source
+from downloader.library.sources.base import Source
 from downloader.library.store import Before, Claim, Lease, Store
 from downloader.library.transfer import Engine, Fetched, Target
 from downloader.library.watch import Control, FileProgress, FileState, Observer

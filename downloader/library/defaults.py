@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from downloader.library.errors import NothingSelected
+from downloader.library.remote import RemoteFile
 from downloader.library.safety import Policy, refusal
-from downloader.library.sources.base import RemoteFile
 from downloader.library.sources.filetypes import WEIGHTS, type_of
 
 LAYOUT_FILE: Final = "model_index.json"

@@ -44,6 +44,10 @@ class Refused(DownloadError):
     code = "invalid_input"
 
 
+class WrongPlace(Refused):
+    """A folder that somebody named, and that cannot be the one for this."""
+
+
 class UnsafeName(DownloadError):
     """A file name that must not reach a disk."""
 

@@ -7,7 +7,7 @@ small ones of a revision share one: a lock for each would cost more than it save
 from __future__ import annotations
 
 from downloader.library.plan import Plan, PlannedFile
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 
 SMALL_BYTES = 8 << 20
 

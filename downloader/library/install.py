@@ -338,5 +338,5 @@ def remove_links(
         terms = replace(terms, without={descriptor}, links=links)
     else:
         store.remove_folder(folder)
-    collected = store.collect(terms=terms)
+    collected = store.collect(terms)
     return Removed(copies + collected.freed_bytes, collected.blobs, collected.kept, dry_run)

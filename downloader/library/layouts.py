@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from downloader.library.errors import NotFound, Refused, UnsafeName
+from downloader.library.errors import NotFound, UnsafeName, WrongPlace
 from downloader.library.names import MOST_LEVELS, safe_path
+from downloader.library.refs import NO_AUTHOR
 from downloader.library.sources.filetypes import format_of
 from downloader.library.store.failures import told
 from downloader.library.store.folders import Folder
@@ -82,26 +83,26 @@ Found = Candidate | Standing | Stray
 
 
 def place(root: Path, text: str) -> PurePosixPath:
-    """The folder that somebody asks to look at, below `root`: given from there, or whole. Refused
-    when it is outside, or the store's own."""
+    """The folder that somebody asks to look at, below `root`: given from there, or whole.
+    WrongPlace when it is outside, or the store's own."""
     path = Path(text)
     try:
         inside = path.relative_to(root) if path.is_absolute() else path
     except ValueError:
-        raise Refused("The folder must lie below the models root.") from None
+        raise WrongPlace("The folder must lie below the models root.") from None
     if str(inside) == ".":
         return PurePosixPath()
     try:
         safe = PurePosixPath(safe_path(str(inside)))
     except UnsafeName as unsafe:
-        raise Refused(f"Not a folder below the models root: {unsafe.message}") from None
+        raise WrongPlace(f"Not a folder below the models root: {unsafe.message}") from None
     if safe.parts[0].startswith(".") or safe.parts[0].casefold() in OWN:
-        raise Refused(f"{safe.parts[0]} is the store's own.")
+        raise WrongPlace(f"{safe.parts[0]} is the store's own.")
     return safe
 
 
 def look(root: Path, start: PurePosixPath) -> Iterator[Found]:
-    """Everything below `start`, a folder after the other. NotFound when it is not there; Refused
+    """Everything below `start`, a folder after the other. NotFound when it is not there; WrongPlace
     when a link stands in the way."""
     with told("looking at", root / start):
         try:
@@ -122,7 +123,7 @@ def _refuse_inside(top: Folder, parts: Parts) -> None:
     """What lies in a folder of the store's own is no model by itself."""
     for depth, descriptor in ((2, MODEL_DESCRIPTOR), (3, REVISION_DESCRIPTOR)):
         if len(parts) > depth and _holds(top, parts[:depth], descriptor):
-            raise Refused(f"{'/'.join(parts[:depth])} is the store's own. Scan all of it.")
+            raise WrongPlace(f"{'/'.join(parts[:depth])} is the store's own. Scan all of it.")
 
 
 def _holds(top: Folder, parts: Parts, name: str) -> bool:
@@ -248,7 +249,7 @@ def _candidate(folder: Folder, parts: Parts, listed: _Listed) -> Candidate:
     author, name, revision = _named(parts)
     return Candidate(
         folder=PurePosixPath(*parts),
-        author=author,
+        author="" if author == NO_AUTHOR else author,
         name=name,
         revision=revision,
         files=tuple(files),

@@ -13,12 +13,13 @@ from pathlib import Path, PurePosixPath
 
 from downloader.library import retiring
 from downloader.library.checksums import Computed, Hashing, Trust
-from downloader.library.errors import InvalidFile, NoSpace, Refused
+from downloader.library.errors import InvalidFile, NoSpace, WrongPlace
 from downloader.library.store import (
     MODEL_DESCRIPTOR,
     REVISION_DESCRIPTOR,
     Claim,
     Store,
+    Terms,
     blobs,
     durability,
 )
@@ -81,10 +82,10 @@ def plan(source: Store, only: Iterable[PurePosixPath] | None = None) -> Plan:
 
 
 def check_places(source: Path, target: Path) -> None:
-    """Refused when one lies in the other."""
+    """WrongPlace when one lies in the other."""
     old, new = source.resolve(), target.resolve()
     if old == new or old in new.parents or new in old.parents:
-        raise Refused(f"{target} and {source} lie in one another. Name another folder.")
+        raise WrongPlace(f"{target} and {source} lie in one another. Name another folder.")
 
 
 def copy(
@@ -130,7 +131,7 @@ def delete(source: Store, made: Plan) -> int:
     for folder, name in made.folders.items():
         if name == MODEL_DESCRIPTOR:
             source.remove_folder(folder)
-    return freed + source.collect(grace_s=0.0, only=list(made.sizes)).freed_bytes
+    return freed + source.collect(Terms(grace_s=0.0, only=list(made.sizes))).freed_bytes
 
 
 def _check_room(target: Store, made: Plan) -> None:

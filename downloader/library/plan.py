@@ -9,6 +9,7 @@ from typing import Final
 
 from downloader.library import defaults
 from downloader.library.errors import NothingSelected, Refused, UnsafeName
+from downloader.library.remote import RemoteFile, Resolved
 from downloader.library.safety import (
     Policy,
     check_together,
@@ -18,7 +19,6 @@ from downloader.library.safety import (
     safe_version,
 )
 from downloader.library.selection import select
-from downloader.library.sources.base import RemoteFile, Resolved
 from downloader.library.sources.filetypes import type_of
 from registry.kinds import KINDS, OTHER, FileFacts, guess
 

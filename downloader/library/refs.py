@@ -33,6 +33,7 @@ _REPO_PART: Final = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-
 _REVISION: Final = re.compile(
     r"(?![-/.])(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)|[/.]$))[^\s~^:?*\[\\]{1,255}"
 )
+NO_AUTHOR: Final = "_"  # the folder of repositories whose name has one part
 _SLUG: Final = re.compile(r"\w[\w.-]{0,199}")
 
 
@@ -176,6 +177,9 @@ def _hf_checked(ref: Ref) -> Ref:
         raise Wrong("A repository is <author>/<name>; a file in it follows a #.", hint)
     if len(parts) > 2 or not all(map(_REPO_PART.fullmatch, parts)) or ref.target.endswith(".git"):
         raise Wrong(f"{wording.shown(ref.target)} is not the name of a repository.")
+    if parts[0] == NO_AUTHOR and len(parts) == 2:
+        told = f"No author is called {NO_AUTHOR}; repositories without one lie in that folder."
+        raise Wrong(told, f"hf:{parts[1]}")
     if ref.revision is not None and not _REVISION.fullmatch(ref.revision):
         raise Wrong("What follows the @ is not a branch, a tag or a commit.")
     return ref

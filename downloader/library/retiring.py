@@ -33,7 +33,7 @@ def remove(folders: Iterable[PurePosixPath], store: Store, *, dry_run: bool = Fa
         terms = replace(terms, without=gone, links=links)
     else:
         _remove(shown, store)
-    collected = store.collect(terms=terms)
+    collected = store.collect(terms)
     return Removed(copies + collected.freed_bytes, collected.blobs, collected.kept, dry_run)
 
 

@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 from downloader.library import install, strangers
 from downloader.library.errors import InvalidFile, UnsafeName
+from downloader.library.refs import NO_AUTHOR
 from downloader.library.store import REVISION_DESCRIPTOR, Claim, Store
 from downloader.library.store.layout import SHA256, file_parts
 from downloader.library.watch import Control, Observer
 from registry.descriptors import UNSTORABLE, InstalledFile
 
 SCHEMA_VERSION = 1
-NO_AUTHOR = "_"  # the folder of repositories whose name has one part
 QUIET = Observer()
 
 

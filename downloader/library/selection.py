@@ -18,7 +18,7 @@ from typing import Final
 
 from downloader.library.errors import NothingSelected
 from downloader.library.refs import Ref
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 
 MOST_SHOWN: Final = 8
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 
-from dreamforge_site.dashboard import figures, trends, troubles
+from dreamforge_site.dashboard import actions, figures, trends, troubles
 from dreamforge_site.dashboard.troubles import (
     SEE_DOWNLOADS,
     SEE_JOBS,
@@ -33,7 +32,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "devices": figures.devices() if may(SEE_WORKERS) else None,
         "troubles": troubles.told(may),
         "latest_jobs": _latest_jobs() if may(SEE_JOBS) else None,
-        "latest_actions": _latest_actions() if may(SEE_LOG) else None,
+        "latest_actions": actions.latest(request) if may(SEE_LOG) else None,
         "charts": charts(may(SEE_JOBS), may(SEE_DOWNLOADS)),
     }
 
@@ -64,9 +63,3 @@ def _latest_jobs() -> list[tuple[Job, str]]:
     newest = Job.objects.order_by("-created_at", "-id").select_related("owner")
     fields = ("type", "status", "progress", "created_at", "params", "owner__username")
     return [(job, subject(job)) for job in newest.only(*fields)[:LATEST]]
-
-
-def _latest_actions() -> list[LogEntry]:
-    """By their numbers, which grow: the log has no index by time."""
-    newest = LogEntry.objects.order_by("-pk").select_related("user", "content_type")
-    return list(newest[:LATEST])

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
 from dreamforge_site import broker, databases
+from dreamforge_site.environment import secret_files
 from dreamforge_site.environment.variables import (
     BASE_DIR,
     PREFIX,
@@ -104,9 +105,9 @@ def _with_secret_files(merged: Mapping[str, str]) -> tuple[dict[str, str], list[
             problems.append(f"{name}: given together with {name}_FILE; keep one of the two")
             continue
         try:
-            given[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            given[name] = secret_files.text(Path(path)).strip()
+        except (OSError, secret_files.Unreadable) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             problems.append(f"{name}_FILE: cannot read {path!r}: {reason}")
     return given, problems
 

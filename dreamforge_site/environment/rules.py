@@ -15,6 +15,7 @@ HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 # As Django's own validator of user names: the first start writes this one past the form.
 USER_NAME = re.compile(r"[\w.@+-]{1,150}")
 HIGHEST_PORT = 65535
+WIDEST_PROXIES = {4: 8, 6: 7}  # bits of the network, by the version of IP
 
 
 def is_host_pattern(text: str) -> bool:
@@ -28,6 +29,15 @@ def is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_proxy(text: str) -> bool:
+    """Not so wide that callers from anywhere could say who they are: a network of a site at most,
+    as 10.0.0.0/8 and fc00::/7 are."""
+    if not is_network(text):
+        return False
+    network = ipaddress.ip_network(text, strict=False)
+    return network.prefixlen >= WIDEST_PROXIES[network.version]
 
 
 def is_network_or_switch(text: str) -> bool:
@@ -84,7 +94,7 @@ def _is_bindable(host: str) -> bool:
 
 RULES: dict[str, Callable[[str], bool]] = {
     "allowed_hosts": is_host_pattern,
-    "trusted_proxies": is_network,
+    "trusted_proxies": is_proxy,
     "webhook_allow_private": is_network_or_switch,
     "cors_origins": is_origin,
     "admin_user": is_user_name,

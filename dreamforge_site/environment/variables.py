@@ -125,7 +125,8 @@ class Environment(BaseSettings):
     )
     trusted_proxies: CommaList = access(
         (),
-        takes="IP addresses or networks separated by commas",
+        takes="IP addresses or networks separated by commas, of at most the size of `10.0.0.0/8` "
+        "or `fc00::/7`",
         does="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
     )
     https: Literal["on", "off"] | None = access(

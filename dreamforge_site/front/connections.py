@@ -40,6 +40,10 @@ class HeadersTooLarge(ValueError):
     """More than a request line and headers may be."""
 
 
+class NotOneHost(ValueError):
+    """HTTP/1.1 takes a Host header, and one only: of two, a proxy in front read the other."""
+
+
 class Connection(HttpToolsProtocol):
     closing = False  # the server is about to stop
     _served: RequestResponseCycle | None = None
@@ -91,6 +95,9 @@ class Connection(HttpToolsProtocol):
         self._cancel(self._silence)
         self._silence = None
         self._in_head = False
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+            raise NotOneHost
         super().on_headers_complete()
 
     def give(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
@@ -171,8 +178,8 @@ class Connection(HttpToolsProtocol):
 
 def _unreadable(request_id: str) -> bytes:
     error = errors.malformed(
-        "This is not an HTTP request the server can read; "
-        f"its headers may take {HEADERS_LIMIT_BYTES} bytes."
+        "This is not an HTTP request the server can read; it has one Host header, and its "
+        f"headers may take {HEADERS_LIMIT_BYTES} bytes."
     )
     error.correlation_id = request_id
     body = json.dumps(errors.envelope(error)).encode()

@@ -23,6 +23,7 @@ from dreamforge_site.supervisor.readiness import Readiness
 from dreamforge_site.supervisor.supervise import Supervisor
 
 INTERRUPTED = 130
+OWN_VARIABLES = frozenset({"DF_ADMIN_PASSWORD", "DF_ADMIN_PASSWORD_FILE"})
 
 
 def run(environment: Environment) -> int:
@@ -84,7 +85,8 @@ def _command(*arguments: str) -> tuple[str, ...]:
 
 
 def child_environment(environment: Environment, style: Style) -> dict[str, str]:
-    """Ours, with whose child it is and how its lines will be shown."""
+    """Ours, with whose child it is and how its lines will be shown. The password of the first
+    administrator is used up: `/proc` shows a process's environment for as long as it lives."""
     extra = {
         ownership.SUPERVISOR_PID: str(os.getpid()),
         descendants.MARKER: preparation.marker(environment),
@@ -93,7 +95,8 @@ def child_environment(environment: Environment, style: Style) -> dict[str, str]:
     }
     if style.colour:
         extra["FORCE_COLOR"] = "1"
-    return {**os.environ, **extra}
+    given = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
+    return {**given, **extra}
 
 
 def _style(environment: Environment, terminal: bool) -> Style:

@@ -11,6 +11,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs import kinds, submission
 from jobs.errors import NotAllowed
 from jobs.kinds import Kind
 from jobs.models import Job, JobQuerySet
@@ -65,6 +66,25 @@ def require_scope(request: Request, kind: Kind) -> None:
         raise NotAllowed(
             f"For jobs of type {kind.name!r} an API key needs the scope `{kind.scope}`, too."
         )
+
+
+def closed_types(request: Request) -> list[str]:
+    """The types of jobs that the caller, or its key, may not start."""
+    return [kind.name for kind in kinds.table().values() if not _may_start(request, kind)]
+
+
+def require_start(request: Request, kind: Kind) -> None:
+    """Running a job again is starting it, also where it stays another's."""
+    submission.check_permission(kind, caller(request))
+    require_scope(request, kind)
+
+
+def _may_start(request: Request, kind: Kind) -> bool:
+    try:
+        require_start(request, kind)
+    except NotAllowed:
+        return False
+    return True
 
 
 def to_change(request: Request) -> JobQuerySet:

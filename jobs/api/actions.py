@@ -11,9 +11,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import auditing, dead_letters, idempotency, kinds, submission
+from jobs import dead_letters, idempotency, kinds, submission
 from jobs.api import documentation, examples, serializers
-from jobs.api.access import JobView, caller, require_scope, to_change
+from jobs.api.access import JobView, closed_types, require_start, to_change
 from jobs.api.answers import accepted, respond
 from jobs.dead_letters import Outcome
 from jobs.idempotency import Reply
@@ -36,10 +36,8 @@ class JobCancelView(JobView):
     )
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
         job = self.find_to_change(job_id)
-        before = auditing.standing(job)
-        submission.cancel(job)
+        submission.cancel(job, by=request.user)
         job.refresh_from_db()
-        auditing.note(job, request.user, auditing.told("canceled", before, auditing.standing(job)))
         return respond(accepted(job))
 
 
@@ -68,40 +66,31 @@ class JobRequeueView(JobView):
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         edits = wanted.validated_data["params"]
-        # Running it again is starting it, also where it stays another's.
-        submission.check_permission(kinds.get(job.type), caller(request))
-        require_scope(request, kinds.get(job.type))
+        require_start(request, kinds.get(job.type))
         reply = idempotency.once(
             caller=str(request.user.pk),
             scope=f"jobs.requeue:{job.pk}",
             key=idempotency.checked(request.headers.get(idempotency.HEADER)),
             body=request.data,
-            work=lambda: accepted(_again(request, job, edits)),
+            work=lambda: accepted(dead_letters.again(job, edits, by=request.user)),
         )
         return respond(reply)
-
-
-def _again(request: Request, job: Job, edits: dict[str, Any] | None) -> Job:
-    before = auditing.standing(job)
-    again = dead_letters.again(job, edits)
-    job.refresh_from_db()
-    done = auditing.told(f"requeued as {again.pk}", before, auditing.standing(job))
-    auditing.note(job, request.user, done)
-    return again
 
 
 class RequeueDeadView(GenericAPIView[Job]):
     serializer_class = serializers.RequeueDeadSerializer
     scope = "jobs"
     queryset = Job.objects.none()
-    error_codes = ("idempotency_conflict",)
+    error_codes = ("forbidden", "idempotency_conflict")
 
     @extend_schema(
         operation_id="jobs_requeue_dead",
         summary="Run dead letters again",
         description="Requeues jobs that used up their attempts, oldest first: staff anybody's, "
-        "others their own; each new job belongs to the owner of the old one. A letter that cannot "
-        "run stays on the list and is named in `refused`. Repeat until `requeued` is empty.",
+        "others their own; each new job belongs to the owner of the old one. Letters of types that "
+        "the caller or its key may not start are passed over; to name such a `type` is 403. One "
+        "that cannot run stays on the list and is named in `refused`. Repeat until `requeued` is "
+        "empty.",
         parameters=[documentation.IDEMPOTENCY, documentation.REPLAYED],
         responses={200: serializers.RequeuedSerializer},
         examples=[examples.REQUEUE_DEAD, examples.REQUEUED],
@@ -110,6 +99,8 @@ class RequeueDeadView(GenericAPIView[Job]):
     def post(self, request: Request) -> Response:
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
+        if kind := kinds.table().get(wanted.validated_data.get("type", "")):
+            require_start(request, kind)
         reply = idempotency.once(
             caller=str(request.user.pk),
             scope="jobs.requeue_dead",
@@ -121,14 +112,9 @@ class RequeueDeadView(GenericAPIView[Job]):
 
 
 def _requeue_dead(request: Request, limit: int, **filters: str) -> Reply:
-    letters = to_change(request).dead().filter(**filters).select_related("owner")
-    outcome = dead_letters.requeue(letters.order_by("dead_at", "id")[:limit])
-    for old, new in outcome.requeued:
-        auditing.note(
-            old,
-            request.user,
-            auditing.told(f"requeued as {new.pk}", "dead letter", "settled dead letter"),
-        )
+    letters = to_change(request).dead().filter(**filters).exclude(type__in=closed_types(request))
+    letters = letters.select_related("owner")
+    outcome = dead_letters.requeue(letters.order_by("dead_at", "id")[:limit], by=request.user)
     return Reply(status.HTTP_200_OK, _told(outcome))
 
 

@@ -58,6 +58,7 @@ _JOB: dict[str, Any] = {
     "model": None,
     "steps": [{"name": "run", "status": "running", "started_at": _STARTED_AT, "finished_at": None}],
     "place": None,
+    "owner_id": "0b7e7f1a-6a1b-4a53-9a3a-2f4d9a0c1e55",
     "requeued_from": None,
     "request_id": "9b1d0c5e7f3a4d2b8c6e0f1a2b3c4d5e",
 }

@@ -60,7 +60,8 @@ def _made(post: Post) -> _Made | None:
     try:
         key = idempotency.checked(post.idempotency_key)
         wanted = serializers.JobCreateSerializer.shared().run_validation(post.body)
-        if key is None or kinds.get(wanted["type"]).scope != SCOPE:
+        kind = kinds.get(wanted["type"])
+        if key is None or kind.scope != SCOPE or kind.auditor:
             return None
         named = wanted["webhook"]
         with bound_contextvars(request_id=post.request_id):

@@ -11,10 +11,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import auditing, kinds, queueing
+from jobs import kinds, queueing
 from jobs.api import examples, serializers
 from jobs.api.access import require, require_staff
-from jobs.models import Queue
 
 CHANGE = "jobs.change_queue"
 
@@ -53,9 +52,7 @@ class QueuePauseView(GenericAPIView[Any]):
         require(request, CHANGE)
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        reason = wanted.validated_data["reason"]
-        queueing.pause(_known(name), reason)
-        _note(request, name, f"paused: {reason}" if reason else "paused")
+        queueing.pause(_known(name), wanted.validated_data["reason"], by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -73,13 +70,8 @@ class QueueResumeView(GenericAPIView[Any]):
     def post(self, request: Request, name: str) -> Response:
         require_staff(request)
         require(request, CHANGE)
-        queueing.resume(_known(name))
-        _note(request, name, "resumed")
+        queueing.resume(_known(name), by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _note(request: Request, name: str, done: str) -> None:
-    auditing.note(Queue.objects.get(name=name), request.user, f"{done}.")
 
 
 def _known(name: str) -> str:

@@ -196,6 +196,7 @@ class JobSerializer(JobSummarySerializer):
 
     steps = StepSerializer(many=True)
     place = PlaceSerializer(allow_null=True)
+    owner_id = serializers.UUIDField(allow_null=True, help_text="Null: a job of the service.")
 
     class Meta(JobSummarySerializer.Meta):
         fields = [
@@ -204,6 +205,7 @@ class JobSerializer(JobSummarySerializer):
             "model",
             "steps",
             "place",
+            "owner_id",
             "requeued_from",
             "request_id",
         ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.contrib.admin import SimpleListFilter
+from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -13,6 +15,7 @@ from unfold.decorators import display
 from jobs.admin.shown import ShownAdmin
 from jobs.errors import JobError
 from jobs.webhooks import deliveries, endpoints
+from jobs.webhooks.hooks import EVENTS, TEST_EVENT
 from jobs.webhooks.models import (
     Condition,
     Outcome,
@@ -26,6 +29,7 @@ CONDITION_COLOURS = {
     Condition.PAUSED.value: "warning",
     Condition.DISABLED.value: "danger",
 }
+ATTEMPTS_SHOWN = 50
 OUTCOME_COLOURS = {
     Outcome.PENDING.value: "info",
     Outcome.DELIVERED.value: "success",
@@ -59,32 +63,41 @@ class WebhookEndpointAdmin(WebhookAdmin):
 
     @admin.action(description="Resume: send again", permissions=["change"])
     def resume(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
-        done = [row for row in rows if endpoints.resume(row.id)]
-        self._told(request, done, "Resumed.", "resumed")
+        done = [row for row in rows if endpoints.resume(row, by=request.user)]
+        self._told(request, done, "resumed")
 
     @admin.action(description="Disable: owe nothing more", permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
-        done = [row for row in rows if endpoints.disable(row.id, "Disabled by an operator.")]
-        self._told(request, done, "Disabled.", "disabled")
+        why = "Disabled by an operator."
+        done = [row for row in rows if endpoints.disable(row, why, by=request.user)]
+        self._told(request, done, "disabled")
 
     @admin.action(description="Send a test", permissions=["change"])
     def test(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
         for row in rows:
-            _try(self, request, lambda row=row: endpoints.test(row), f"A test goes to {row.url}.")
+            act = partial(endpoints.test, row, by=request.user)
+            _try(self, request, act, f"A test goes to {row.url}.")
 
-    def _told(
-        self, request: HttpRequest, rows: list[WebhookEndpoint], entry: str, word: str
-    ) -> None:
+    def log_deletions(self, request: HttpRequest, rows: QuerySet[WebhookEndpoint]) -> None:
         for row in rows:
-            self.log_change(request, row, entry)
+            endpoints.note_removal(row, request.user)
+
+    def _told(self, request: HttpRequest, rows: list[WebhookEndpoint], word: str) -> None:
         self.message_user(request, f"{len(rows)} {word}.", messages.SUCCESS)
 
 
 class AttemptInline(TabularInline):  # type: ignore[misc]
+    """Each round has few attempts, but nothing bounds how often somebody begins another."""
+
     model = WebhookAttempt
+    verbose_name_plural = f"attempts, the latest {ATTEMPTS_SHOWN}"
     fields = ("number", "started_at", "duration_ms", "status_code", "error", "response")
     readonly_fields = fields
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookAttempt]:
+        rows: QuerySet[WebhookAttempt] = super().get_queryset(request)
+        return rows.filter(number__gt=F("delivery__attempts") - ATTEMPTS_SHOWN)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("jobs.view_webhookdelivery")
@@ -99,6 +112,21 @@ class AttemptInline(TabularInline):  # type: ignore[misc]
         return False
 
 
+class EventFilter(SimpleListFilter):
+    """Its choices come from a table, not from a look at every row."""
+
+    title = "event"
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(event, event) for event in (*EVENTS, TEST_EVENT)]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]
+    ) -> QuerySet[WebhookDelivery]:
+        return queryset.filter(event=self.value()) if self.value() else queryset
+
+
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(WebhookAdmin):
     list_display = (
@@ -111,7 +139,7 @@ class WebhookDeliveryAdmin(WebhookAdmin):
         "last_error",
         "next_attempt_at",
     )
-    list_filter = ("status", "event")
+    list_filter = ("status", EventFilter)
     list_select_related = ("owner",)
     search_fields = ("url", "owner__username")
     search_help_text = "Part of the address or of the owner's name"
@@ -148,16 +176,15 @@ class WebhookDeliveryAdmin(WebhookAdmin):
     @admin.action(description="Send again now", permissions=["change"])
     def resend(self, request: HttpRequest, rows: QuerySet[WebhookDelivery]) -> None:
         for row in rows.select_related("endpoint"):
-            if _try(self, request, lambda row=row: deliveries.resend(row), f"{row} goes again."):
-                self.log_change(request, row, "Sent again.")
+            act = partial(deliveries.resend, row, by=request.user)
+            _try(self, request, act, f"{row} goes again.")
 
 
-def _try(page: WebhookAdmin, request: HttpRequest, act: Any, told: str) -> bool:
+def _try(page: WebhookAdmin, request: HttpRequest, act: Any, told: str) -> None:
     """One row that cannot be acted on keeps no other from it."""
     try:
         act()
     except JobError as error:
         page.message_user(request, error.message, messages.ERROR)
-        return False
+        return
     page.message_user(request, told, messages.SUCCESS)
-    return True

@@ -32,6 +32,7 @@ from jobs.webhooks.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from registry import auditing
 
 # Longer than any attempt: 15 s of talk after the slowest name server.
 LEASE = timedelta(seconds=90)
@@ -110,15 +111,18 @@ def settle(delivery: WebhookDelivery, result: Result) -> None:
             _tell_endpoint(delivery, result)
 
 
-def resend(delivery: WebhookDelivery) -> None:
+def resend(delivery: WebhookDelivery, *, by: Any = None) -> None:
     """Attempt it now, and if need be for another day."""
     if delivery.endpoint is not None and delivery.endpoint.condition == Condition.DISABLED:
         raise InvalidState("The webhook is disabled; resume it first.")
-    again = WebhookDelivery.objects.filter(id=delivery.id, holder="").update(
-        status=Outcome.PENDING, next_at=timezone.now(), tries=0, finished_at=None
-    )
-    if not again:
-        raise InvalidState("An attempt is under way; wait for its end.")
+    with transaction.atomic():
+        again = WebhookDelivery.objects.filter(id=delivery.id, holder="").update(
+            status=Outcome.PENDING, next_at=timezone.now(), tries=0, finished_at=None
+        )
+        if not again:
+            raise InvalidState("An attempt is under way; wait for its end.")
+        moved = auditing.moved(delivery.status, Outcome.PENDING)
+        auditing.note(delivery, by, auditing.sentence("sent again", moved))
 
 
 def release_lost() -> int:
@@ -145,6 +149,6 @@ def _tell_endpoint(delivery: WebhookDelivery, result: Result) -> None:
     if not result.error:
         endpoints.note_success(endpoint)
     elif result.status_code == GONE:
-        endpoints.disable(endpoint.id, "The receiver answered 410 Gone.")
+        endpoints.disable(endpoint, "The receiver answered 410 Gone.")
     else:
         endpoints.note_failure(endpoint, result.error)

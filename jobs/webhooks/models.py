@@ -60,8 +60,12 @@ class WebhookEndpoint(Keyed):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        # The owner's list, newest first; also what a job's end looks up.
-        indexes = [models.Index(fields=["owner", "-created_at", "-id"], name="webhook_of_owner")]
+        indexes = [
+            # The owner's list, newest first; also what a job's end looks up.
+            models.Index(fields=["owner", "-created_at", "-id"], name="webhook_of_owner"),
+            # Everybody's list, in the admin.
+            models.Index(fields=["-created_at", "-id"], name="webhook_by_age"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(condition__in=[c.value for c in Condition]), name="webhook_condition"
@@ -135,7 +139,10 @@ class WebhookDelivery(models.Model):
         indexes = [
             models.Index(fields=["status", "next_at"], name="delivery_due"),
             models.Index(fields=["owner", "-created_at", "-id"], name="delivery_of_owner"),
-            models.Index(fields=["created_at"], name="delivery_by_age"),
+            # Everybody's list, in the admin, and what has become old enough to go.
+            models.Index(fields=["-created_at", "-id"], name="delivery_newest"),
+            # Those that failed, which are few among many that went well.
+            models.Index(fields=["status", "-created_at", "-id"], name="delivery_by_status"),
         ]
         constraints = [
             models.CheckConstraint(

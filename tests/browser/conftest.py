@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
 
 from dreamforge_site.environment import BASE_DIR
+from tests.browser import portal
 from tests.browser.seeding import OPERATOR
 from tests.dreamforge_site.supervisor.supervised import Supervised
 from tests.live import ADMIN, LiveSite, Templates, starting
@@ -123,7 +126,7 @@ def signed_in(page: Page) -> Page:
 def busy_site(live_templates: Templates) -> Iterator[LiveSite]:
     """A site in the middle of its day (`seeding`), with no worker that would change it."""
     with starting(live_templates) as start:
-        site = start(DF_AUTH="on", DF_MIN_FREE_BYTES="0")
+        site = start(DF_AUTH="on", DF_MIN_FREE_BYTES="0", DF_ALLOW_REGISTRATION="true")
         command = [sys.executable, "-m", "tests.browser.seeding"]
         subprocess.run(command, cwd=BASE_DIR, env=site.variables, check=True)
         yield site
@@ -165,6 +168,45 @@ def operator(browser: Browser, busy_site: LiveSite) -> Iterator[Page]:
     with visit(browser, busy_site.base_url) as visited:
         sign_in(visited, OPERATOR)
         yield visited
+
+
+# The portal's people
+
+
+@pytest.fixture(scope="package")
+def forge(live_templates: Templates) -> Iterator[portal.World]:
+    folder = Path(tempfile.mkdtemp(prefix="dreamforge-portal-"))
+    try:
+        with portal.world(live_templates, folder) as started:
+            yield started
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def visitor(browser: Browser, forge: portal.World) -> Iterator[Page]:
+    with visit(browser, forge.base) as page:
+        yield page
+
+
+@pytest.fixture
+def member(visitor: Page) -> Page:
+    portal.sign_in(visitor, portal.MEMBER)
+    return visitor
+
+
+@pytest.fixture
+def staff(visitor: Page) -> Page:
+    portal.sign_in(visitor, ADMIN)
+    return visitor
+
+
+@pytest.fixture
+def pocket(browser: Browser, forge: portal.World) -> Iterator[Page]:
+    """The member's phone."""
+    with visit(browser, forge.base, viewport=portal.PHONE) as page:
+        portal.sign_in(page, portal.MEMBER)
+        yield page
 
 
 def is_wider_than_its_window(page: Page) -> bool:

@@ -34,9 +34,6 @@ PROMPTS = (
 WORKER = "gpu@forge/411/2210/a1b2c3d4"
 
 
-OUT_OF_MEMORY = {"error_code": "oom", "error_message": "Out of memory."}
-
-
 def id_of(name: str) -> str:
     return str(uuid.uuid5(PLACE, name))
 
@@ -45,13 +42,17 @@ def main() -> None:
     import django
 
     django.setup()
+    sow()
+
+
+def sow(jobs_of_the_day: int = 300) -> None:
     from django.utils import timezone
 
     now = timezone.now()
     people = _people()
     model_id = _models(now)
     _workers(now, model_id)
-    _day(now, people[0], model_id)
+    _day(now, people[0], model_id, jobs_of_the_day)
     _hostile_jobs(now, people[0], model_id)
     _drawn(now, people[0], model_id)
     _downloads(now, people[0])
@@ -93,7 +94,7 @@ def _models(now: datetime) -> uuid.UUID:
                     "path": "model.safetensors",
                     "sha256": "ab" * 32,
                     "size": 6_900_000_000,
-                    "trust": "verified",
+                    "trust": facts.get("trust", "verified"),
                 }
             ],
         }
@@ -134,6 +135,7 @@ def _workers(now: datetime, model_id: uuid.UUID) -> None:
         queue="gpu",
         slots=2,
         devices=["0", "1"],
+        device_facts={"0": {"label": "NVIDIA H100", "total": 80 * 2**30, "used": 13 * 2**30}},
         warm_models=[str(model_id)],
         started_at=now - timedelta(hours=7),
         seen_at=later,
@@ -170,13 +172,13 @@ def a_job(name: str, status: str, made: datetime, **facts: Any) -> Any:
     return Job(**{**told, **facts})
 
 
-def _day(now: datetime, owner: Any, model_id: uuid.UUID) -> None:
-    """Some hundred jobs over the day, as a day goes."""
+def _day(now: datetime, owner: Any, model_id: uuid.UUID, count: int) -> None:
+    """As many jobs over the day, as a day goes."""
     from jobs.models import Job
 
     chance = random.Random(7)
     jobs = []
-    for number in range(300):
+    for number in range(count):
         made = now - timedelta(minutes=chance.triangular(2, 24 * 60, 300))
         waited, ran = chance.expovariate(1 / 4), chance.gauss(9, 2)
         status = chance.choices(("succeeded", "failed", "canceled"), (90, 6, 4))[0]
@@ -247,6 +249,7 @@ def _drawn(now: datetime, owner: Any, model_id: uuid.UUID) -> None:
     from jobs import events
     from jobs.events import Note
     from jobs.models import Artifact, Job, Step
+    from jobs.thumbnails import key_of
 
     made = now - timedelta(minutes=3)
     job = a_job("drawn", "succeeded", made, owner=owner, model_id=model_id)
@@ -256,6 +259,8 @@ def _drawn(now: datetime, owner: Any, model_id: uuid.UUID) -> None:
     for index in range(4):
         png = picture(index)
         key = default_storage.save(f"dreamforge/seed/{index}.png", ContentFile(png))
+        if has_thumbnail := index < 3:  # the last is of an earlier version
+            default_storage.save(key_of(key), ContentFile(small(png)))
         Artifact.objects.create(
             id=id_of(f"artifact {index}"),
             job=job,
@@ -269,6 +274,7 @@ def _drawn(now: datetime, owner: Any, model_id: uuid.UUID) -> None:
             seed=1000 + index,
             sha256=f"{index:064x}",
             size_bytes=len(png),
+            has_thumbnail=has_thumbnail,
         )
     start = Note("job.start", "The job starts.", payload={"worker": WORKER})
     end = Note("job.finish", "The job succeeded.", payload={"status": "succeeded"})
@@ -312,26 +318,18 @@ def _downloads(now: datetime, owner: Any) -> None:
 
 
 def _repositories(now: datetime) -> None:
-    from downloader.hub.models import Repo
+    from tests.browser import seeded_repositories
 
-    Repo.objects.create(author="forge", name="vanished", revision="main", gone_at=now)
-    Repo.objects.create(author="forge", name="moved-on", revision="main", update_commit="d1" * 20)
+    seeded_repositories.sow(now)
 
 
 def _actions(owner: Any) -> None:
-    from django.contrib.admin.models import CHANGE, LogEntry
-
     from jobs.models import Queue
+    from registry import auditing
 
-    queue = Queue.objects.filter(name="io")
+    queue = Queue.objects.get(name="io")
     for line in ("paused: open → paused (a new disk).", HOSTILE):
-        LogEntry.objects.log_actions(
-            user_id=owner.pk,
-            queryset=queue,
-            action_flag=CHANGE,
-            change_message=line,
-            single_object=True,
-        )
+        auditing.note(queue, owner, line)
 
 
 def picture(number: int, side: int = 256) -> bytes:
@@ -346,6 +344,14 @@ def picture(number: int, side: int = 256) -> bytes:
     facts = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", facts), (b"IDAT", zlib.compress(bytes(rows), 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in parts)
+
+
+def small(png: bytes) -> bytes:
+    from runners import image_files, thumbnails
+    from runners.engines.base import Picture
+
+    image = image_files.read(png)
+    return thumbnails.encode(Picture(image.width, image.height, image.rgb))
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -70,7 +70,7 @@ def explorer(browser: Browser, site: LiveSite) -> Iterator[Page]:
         yield page
 
 
-def seen(what: Locator) -> None:
+def assert_seen(what: Locator) -> None:
     """In the end: a worker may have to do something first."""
     expect(what).to_be_visible(timeout=WAIT_MS)
 
@@ -84,36 +84,36 @@ def test_a_pasted_page_becomes_files_on_the_disk(
     explorer: Page, site: LiveSite, far_hub: RemoteHub, screenshot: Screenshot
 ) -> None:
     look(explorer, f"{far_hub.endpoint}/forge/sketch/tree/main/unet")
-    seen(explorer.get_by_text("2 of 5 files, 301.5 KB; 0 B of it here already"))
+    assert_seen(explorer.get_by_text("2 of 5 files, 294.4 KiB; 0 B of it here already"))
     explorer.get_by_role("button", name="config.json", exact=True).first.click()
-    seen(explorer.get_by_text("size_bytes: 2"))
+    assert_seen(explorer.get_by_text("size_bytes: 2"))
     explorer.get_by_placeholder("*.safetensors").fill("vae/*")
     explorer.get_by_role("button", name="Select by pattern").click()
-    seen(explorer.get_by_text("3 of 5 files"))
+    assert_seen(explorer.get_by_text("3 of 5 files"))
     screenshot(explorer, "admin-explorer")
     explorer.get_by_role("button", name="Download", exact=True).click()
     folder = site.data_dir / "models" / "forge" / "sketch" / "main"
-    seen(explorer.get_by_text(str(folder)))
+    assert_seen(explorer.get_by_text(str(folder)))
     assert (folder / "unet" / "model.safetensors").stat().st_size > 300_000
-    seen(explorer.locator(".df-tree-here").first)
+    assert_seen(explorer.locator(".df-tree-here").first)
     assert barriers(explorer) == []
 
 
 def test_what_is_all_here_is_told_and_can_be_forced(explorer: Page, far_hub: RemoteHub) -> None:
     look(explorer, "forge/sketch")
     explorer.get_by_label("Revision").select_option("v1")
-    seen(explorer.get_by_text("Nothing is selected of 5 files"))
+    assert_seen(explorer.get_by_text("Nothing is selected of 5 files"))
     explorer.get_by_label("Select README.md").check()
     explorer.get_by_role("button", name="Download", exact=True).click()
-    seen(explorer.get_by_text("The files are here."))
+    assert_seen(explorer.get_by_text("The files are here."))
 
 
 def test_a_repository_of_ten_thousand_files_is_chosen_from_as_quickly(explorer: Page) -> None:
     look(explorer, "forge/many")
-    seen(explorer.get_by_text("10,000 files", exact=True))
+    assert_seen(explorer.get_by_text("10,000 files", exact=True))
     assert explorer.locator(".df-tree-line").count() == 100
     explorer.get_by_role("button", name="Select all or none").click()
-    seen(explorer.get_by_text("10,000 of 10,000 files, 20.0 KB"))
+    assert_seen(explorer.get_by_text("10,000 of 10,000 files, 19.5 KiB"))
 
 
 def test_a_repository_that_is_not_there_is_told_in_words(browser: Browser, site: LiveSite) -> None:
@@ -121,7 +121,7 @@ def test_a_repository_that_is_not_there_is_told_in_words(browser: Browser, site:
     page = context.new_page()  # a refused request is an error of the console
     sign_in(page, ADMIN, EXPLORE)
     look(page, "forge/absent")
-    seen(page.get_by_text("Check the spelling"))
+    assert_seen(page.get_by_text("Check the spelling"))
     context.close()
 
 
@@ -129,6 +129,6 @@ def test_it_fits_a_phone(browser: Browser, site: LiveSite, screenshot: Screensho
     with visit(browser, site.base_url, viewport={"width": 390, "height": 844}) as page:
         sign_in(page, ADMIN, EXPLORE)
         look(page, "forge/sketch")
-        seen(page.get_by_text("Nothing is selected of 5 files"))
+        assert_seen(page.get_by_text("Nothing is selected of 5 files"))
         assert not is_wider_than_its_window(page)
         screenshot(page, "admin-explorer-phone")

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import post, sign_in, visit
+from tests.browser.portal import door_of
 from tests.browser.seeding import VIEWER, id_of
 from tests.live import LiveSite
 
@@ -109,7 +110,7 @@ def test_a_dead_letter_is_edited_and_requeued(at_work: Page, working_site: LiveS
     expect(at_work.locator("[data-live=head] .df-state-succeeded")).to_be_visible(timeout=WITHIN_MS)
     expect(at_work.locator("[data-live=ending]")).to_contain_text('"completed": 2')
     at_work.goto(f"{JOBS}{letter}/history/")
-    expect(at_work.get_by_text("(items: 1 → 2)")).to_be_visible()
+    expect(at_work.get_by_text("; items: 1 → 2.")).to_be_visible()
 
 
 def test_a_queue_is_paused_drained_and_resumed(at_work: Page) -> None:
@@ -151,6 +152,8 @@ def test_images_are_shown_small_and_load(operator: Page) -> None:
         "[...document.querySelectorAll('.df-images img')].map((image) => image.naturalWidth)"
     )
     assert widths == [256] * 4
+    doors = [door_of(image) for image in images.all()]
+    assert doors == ["file", "thumbnail", "thumbnail", "thumbnail"]
 
 
 def test_hostile_words_stay_words(operator: Page) -> None:

@@ -225,6 +225,33 @@ def test_an_unreadable_secret_file_is_told(path: str, reason: str, tmp_path: Pat
     assert line == f"DF_SECRET_KEY_FILE: cannot read {given!r}: {reason}"
 
 
+def test_a_secret_file_that_would_be_waited_for_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    given = str(tmp_path / "pipe")
+    (line,) = problems({"HF_TOKEN_FILE": given}, tmp_path)
+    assert line == f"HF_TOKEN_FILE: cannot read {given!r}: not a file"
+
+
+def test_a_secret_file_without_end_is_told(tmp_path: Path) -> None:
+    (line,) = problems({"HF_TOKEN_FILE": "/dev/zero"}, tmp_path)
+    assert line == "HF_TOKEN_FILE: cannot read '/dev/zero': not a file"
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 65_537)
+    (line,) = problems({"HF_TOKEN_FILE": str(large)}, tmp_path)
+    assert line == f"HF_TOKEN_FILE: cannot read {str(large)!r}: more than 64 KiB"
+
+
+@pytest.mark.parametrize("proxies", ["0.0.0.0/0", "::/0", "10.0.0.1,0.0.0.0/1", "2000::/3"])
+def test_a_network_of_everybody_is_no_proxy(proxies: str, tmp_path: Path) -> None:
+    (line,) = problems({"DF_TRUSTED_PROXIES": proxies}, tmp_path)
+    assert line.startswith(f"DF_TRUSTED_PROXIES: got {proxies!r}, takes IP addresses or networks")
+
+
+def test_the_networks_of_a_site_may_be_proxies(tmp_path: Path) -> None:
+    given = "127.0.0.1,10.0.0.0/8,fd00::/8"
+    assert len(read({"DF_TRUSTED_PROXIES": given}, tmp_path).trusted_proxies) == 3
+
+
 def test_a_secret_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.write_bytes(b"\xff\xfe\x00")

@@ -23,6 +23,27 @@ def test_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
     assert secret_key.ensure(path) == first
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "fewer than 50 characters"),
+        (b"short\n", "fewer than 50 characters"),
+        (b"\xff" * 64, "not UTF-8 text"),
+        (b"x" * 70_000, "more than 64 KiB"),
+    ],
+)
+def test_a_key_that_cannot_be_one_is_one_readable_line(
+    content: bytes, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "secret_key"
+    path.write_bytes(content)
+    with pytest.raises(EnvironmentProblems) as caught:
+        secret_key.ensure(path)
+    (line,) = caught.value.lines
+    assert line.startswith(f"DF_DATA_DIR: cannot use {path}: {why}; ")
+    assert path.read_bytes() == content
+
+
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "secret_key"
     secret_key.ensure(path)

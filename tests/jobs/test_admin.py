@@ -6,32 +6,23 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group
 from django.test import Client
 from django_celery_results.models import TaskResult
 from pytest_django import DjangoAssertNumQueries
 
 from dreamforge_site.accounts.models import User
 from jobs import events, lifecycle, queueing
-from jobs.admin import jobs as job_admin
-from jobs.admin import shown
 from jobs.errors import Failure
 from jobs.events import Note
 from jobs.models import Job, Queue, Worker
 from jobs.states import State
+from registry.admin import longlists, telling
+from tests.callers import staff
 from tests.jobs import invariants
 from tests.jobs.api.conftest import a_job
 
 JOBS = "/admin/jobs/job/"
 HOSTILE = "<script>alert(1)</script>{{7*7}}\x1b[31m"
-
-
-def staff(name: str, *groups: str) -> Client:
-    user = User.objects.create_user(name, is_staff=True)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    browser = Client()
-    browser.force_login(user)
-    return browser
 
 
 @pytest.fixture
@@ -42,11 +33,6 @@ def operator(db: None) -> Client:
 @pytest.fixture
 def viewer(db: None) -> Client:
     return staff("viewer", "viewers")
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
 
 
 def text(answer: Any) -> str:
@@ -116,8 +102,9 @@ def test_a_list_is_counted_no_further_than_anybody_pages(
 ) -> None:
     for _ in range(5):
         a_job(mira)
-    monkeypatch.setattr(shown, "COUNTED", 3)
-    assert operator.get(JOBS).context["cl"].result_count == 3
+    monkeypatch.setattr(longlists, "COUNTED", 3)
+    shown = operator.get(JOBS).context["cl"]
+    assert (shown.result_count, shown.is_counted) == (3, False)
 
 
 def test_a_job_is_shown_with_its_steps_events_and_parameters(operator: Client, mira: User) -> None:
@@ -230,7 +217,7 @@ def test_a_letter_is_settled_once(operator: Client, mira: User) -> None:
 def test_an_action_takes_a_bounded_number_of_jobs(
     operator: Client, mira: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_admin, "AT_ONCE", 2)
+    monkeypatch.setattr(telling, "AT_ONCE", 2)
     answer = act(operator, "cancel", *[a_job(mira) for _ in range(3)])
     assert Job.objects.filter(status=State.CANCELED).count() == 2
     assert "at most 2 at once" in str(next(iter(answer.wsgi_request._messages)))
@@ -246,7 +233,8 @@ def test_parameters_are_changed_on_a_page_of_their_own(operator: Client, mira: U
     assert answer["Location"] == f"{JOBS}{new.pk}/change/"
     assert new.params == {"items": 1, "ticks": 9, "tick_ms": 0}
     [line] = logged()
-    assert f"(items: 3 → 1) as {new.pk}: dead letter → settled" in line
+    moved = "dead letter → settled dead letter"
+    assert line == f"requeued as {new.pk}: {moved}; items: 3 → 1."
 
 
 @pytest.mark.parametrize(

@@ -22,16 +22,12 @@ from jobs.events import Note
 from jobs.models import Artifact, Job, Step, Worker
 from jobs.states import State
 from jobs.templatetags import forge
+from tests.callers import staff
 from tests.jobs.api.conftest import a_job
-from tests.jobs.test_admin import JOBS, operator, staff, text, viewer
+from tests.jobs.test_admin import JOBS, operator, text, viewer
 
 __all__ = ["operator", "viewer"]
 LIVE = {HEADER: "1"}
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
 
 
 def page_of(job: Job) -> str:
@@ -216,10 +212,3 @@ def test_a_job_is_named_by_what_it_is_about() -> None:
     ]
     assert told[:3] == ["a fox in snow", "hf:a/b", ""]
     assert (len(told[3]), told[3][-1]) == (words.LONGEST, "…")
-
-
-def test_a_change_of_parameters_is_told_with_both_values() -> None:
-    told = words.changes({"a": 1, "b": "x" * 100, "c": 3}, {"a": 2, "b": "y", "c": 3})
-    assert told.startswith("a: 1 → 2; b: ")
-    assert told.endswith('… → "y"')
-    assert words.changes({"a": 1}, {"a": 1}) == "none changed"

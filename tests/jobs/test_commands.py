@@ -29,11 +29,6 @@ Capture = pytest.CaptureFixture[str]
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
 def refused(*arguments: str, exit_code: int, **options: Any) -> str:
     """The one line of a command that was refused."""
     with pytest.raises(CommandError) as raised:
@@ -132,6 +127,8 @@ def test_list_as_a_table_and_as_json(mira: User, capsys: Capture) -> None:
     head, *lines = capsys.readouterr().out.splitlines()
     call_command("job_list", "--output", "json")
     listed = json.loads(capsys.readouterr().out)
+    call_command("job_list", "--json")
+    assert json.loads(capsys.readouterr().out) == listed
     assert head.split()[:4] == ["ID", "TYPE", "STATUS", "OWNER"]
     assert [line.split()[0] for line in lines] == [str(job.pk) for job in made[::-1]]
     assert lines[0].split()[-1] == "worker_lost"

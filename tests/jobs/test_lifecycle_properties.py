@@ -166,7 +166,6 @@ def test_any_order_of_events_keeps_every_job_and_ends_it_once() -> None:
         settings=settings(
             max_examples=40,
             stateful_step_count=30,
-            deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),

@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from pytest_django import Settings
-from rest_framework.test import APIClient
 
-from dreamforge_site.accounts import keys
 from dreamforge_site.accounts.models import User
 from registry import catalog
 from registry.descriptors import Descriptor, InstalledFile
 from registry.models import Model
 from registry.parameters import capabilities_for, schema_for
+from tests.callers import member
 
-SCOPES = ("read", "models")
 HOSTILE = "<script>alert(1)</script>{{7*7}}' OR 1=1--"
 
 
@@ -80,29 +77,10 @@ def root(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
-
-
-@pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
 def operator(db: None) -> User:
-    user = User.objects.create_user("operator", is_staff=True)
-    user.groups.set(Group.objects.filter(name="operators"))
-    return user
+    return member("operator", "operators")
 
 
 @pytest.fixture
 def viewer(db: None) -> User:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.groups.set(Group.objects.filter(name="viewers"))
-    return user
-
-
-def client_of(user: User, *scopes: str) -> APIClient:
-    key = keys.make(user, "test", scopes or SCOPES)
-    return APIClient(headers={"X-API-Key": key.revealed})
+    return member("viewer", "viewers")

@@ -17,9 +17,10 @@ from dreamforge_site.accounts.models import User
 from registry import catalog
 from registry.models import Model
 from registry.parameters import schema_for
+from tests.callers import client_of
 from tests.dreamforge_site.api.test_failures import assert_envelope
 
-from .conftest import HOSTILE, a_file, a_model, client_of
+from .conftest import HOSTILE, a_file, a_model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("signing_in_is_needed")]
 
@@ -281,7 +282,8 @@ def test_a_model_gets_defaults_of_its_own(operator_api: APIClient) -> None:
     properties = answer.json()["parameters_schema"]["properties"]
     assert (properties["steps"]["default"], properties["guidance"]["default"]) == (24, 5.5)
     assert properties["width"]["default"] == 1024
-    assert "given defaults" in LogEntry.objects.get().change_message
+    told = "given defaults: guidance: 7.0 → 5.5; steps: 30 → 24."
+    assert LogEntry.objects.get().change_message == told
 
 
 def test_defaults_that_the_schema_does_not_take_are_named(operator_api: APIClient) -> None:

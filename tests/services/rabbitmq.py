@@ -1,4 +1,4 @@
-"""A RabbitMQ server, where one is installed: `make services` does not bring it."""
+"""A RabbitMQ server, where one is installed: `make services` brings it where root is to be had."""
 
 from __future__ import annotations
 

@@ -5,23 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from downloader.hub import browsing, peeking, recalling
+from downloader.hub.api import browse_examples as examples
 from downloader.hub.api import browse_serializers as serializers
 from downloader.hub.models import Repo
 from downloader.hub.recalling import Place
-
-_COMMIT = "462165984030d82259a11f4367a4eed129e94a7b"
-_NAMED = {"author": "stabilityai", "repo": "stable-diffusion-xl-base-1.0"}
-
-
-def _answer(name: str, value: Any) -> OpenApiExample:
-    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
 
 
 class Browsing(GenericAPIView[Repo]):
@@ -52,22 +46,7 @@ class ParseUrlView(GenericAPIView[Repo]):
         summary="Read a pasted address",
         description="Which repository, revision and path an address names. Nobody is asked.",
         responses={200: serializers.ParsedSerializer},
-        examples=[
-            OpenApiExample(
-                "A file's page",
-                value={"url": "https://huggingface.co/author/repo/blob/main/unet/config.json"},
-                request_only=True,
-            ),
-            _answer(
-                "Its parts",
-                {
-                    "author": "author",
-                    "repo": "repo",
-                    "revision": "main",
-                    "path": "unet/config.json",
-                },
-            ),
-        ],
+        examples=[examples.ADDRESS, examples.PARTS],
         tags=["hf"],
     )
     def post(self, request: Request) -> Response:
@@ -85,12 +64,7 @@ class RefsView(Browsing):
         summary="Branches and tags",
         description="Of a repository of the hub, tracked or not.",
         responses={200: serializers.RefsSerializer},
-        examples=[
-            _answer(
-                "One branch",
-                {"source": "hub", "branches": [{"name": "main", "commit": _COMMIT}], "tags": []},
-            )
-        ],
+        examples=[examples.REFS],
         tags=["hf"],
     )
     def get(self, request: Request) -> Response:
@@ -106,28 +80,7 @@ class RepoView(Browsing):
         summary="Look at a repository",
         description="The facts of its card, the commit of the revision, and whether it is tracked.",
         responses={200: serializers.RepositorySerializer},
-        examples=[
-            _answer(
-                "Not tracked yet",
-                {
-                    **_NAMED,
-                    "source": "hub",
-                    "revision": "main",
-                    "commit": _COMMIT,
-                    "licence": "openrail++",
-                    "gated": False,
-                    "private": False,
-                    "tags": ["diffusers", "text-to-image"],
-                    "library": "diffusers",
-                    "pipeline": "text-to-image",
-                    "file_count": 57,
-                    "size_bytes": None,
-                    "repo_id": None,
-                    "status": None,
-                    "is_downloaded": False,
-                },
-            )
-        ],
+        examples=[examples.REPOSITORY],
         tags=["hf"],
     )
     def get(self, request: Request) -> Response:
@@ -144,36 +97,7 @@ class TreeView(Browsing):
         description="Those directly below `path`, one page; `local` says what of it is here. With "
         "`recursive`, all files below it and no folders.",
         responses={200: serializers.TreeSerializer},
-        examples=[
-            _answer(
-                "A file and a folder",
-                {
-                    "source": "hub",
-                    "commit": None,
-                    "next_cursor": None,
-                    "files": [
-                        {
-                            "path": "unet",
-                            "size_bytes": None,
-                            "type": "dir",
-                            "sha256": None,
-                            "local": False,
-                            "kind": None,
-                            "format": None,
-                        },
-                        {
-                            "path": "model_index.json",
-                            "size_bytes": 609,
-                            "type": "file",
-                            "sha256": None,
-                            "local": True,
-                            "kind": "config",
-                            "format": None,
-                        },
-                    ],
-                },
-            )
-        ],
+        examples=[examples.TREE],
         tags=["hf"],
     )
     def get(self, request: Request) -> Response:
@@ -195,30 +119,7 @@ class FileView(Browsing):
         description="What it is, the content of a JSON file, the summary of a safetensors header. "
         "The file is not downloaded: only the bytes that this needs are read.",
         responses={200: serializers.FileSerializer},
-        examples=[
-            _answer(
-                "Weights",
-                {
-                    "source": "hub",
-                    "path": "vae/diffusion_pytorch_model.safetensors",
-                    "size_bytes": 334_643_268,
-                    "kind": "model",
-                    "format": "safetensors",
-                    "sha256": "1598f3d24932bcfe6634e8b618ea1e30ab1d57f5aad13a6d2de446d2199f2341",
-                    "local": False,
-                    "commit": _COMMIT,
-                    "json": None,
-                    "safetensors": {
-                        "tensor_count": 248,
-                        "parameter_count": 83_653_863,
-                        "dtypes": {"F32": 83_653_863},
-                        "header_bytes": 27_808,
-                        "metadata": {"format": "pt"},
-                    },
-                    "problem": None,
-                },
-            )
-        ],
+        examples=[examples.FILE],
         tags=["hf"],
     )
     def get(self, request: Request) -> Response:

@@ -37,6 +37,7 @@ _REPO: dict[str, Any] = {
     "created_at": "2026-11-19T16:20:00.000000Z",
     "error_code": "",
     "error_message": "",
+    "work": {"job_id": _JOB_ID, "kind": "mirror", "status": "running", "progress": 0.42},
 }
 _FILE = {
     "id": _FILE_ID,
@@ -78,7 +79,7 @@ def accepted(message: str) -> OpenApiExample:
 
 
 REGISTER = _body("By name", {"source_repo_id": "stabilityai/sdxl-turbo", "auto_sync": True})
-REGISTERED = _answer("On the list now", {**_REPO, "status": "registered"}, "201")
+REGISTERED = _answer("On the list now", {**_REPO, "status": "registered", "work": None}, "201")
 STOOD = _answer("It was there", _REPO)
 REPO = _answer("A repository", _REPO)
 DETAIL = _answer(

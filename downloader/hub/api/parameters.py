@@ -15,7 +15,8 @@ ENTRY_TYPES = ("file", "dir")
 
 class EntrySerializer(serializers.Serializer[Any]):
     path = serializers.CharField(
-        max_length=1024, help_text="A file, a folder, or a pattern such as `*.safetensors`."
+        max_length=1024,
+        help_text="A file, a folder, or a pattern such as `*.safetensors`; of these at most 100.",
     )
     type = serializers.ChoiceField(choices=ENTRY_TYPES, default="file")
 

@@ -74,10 +74,20 @@ class ScanView(JobPost):
         return self.start(request, "hub.scan", lambda: self.submitted(wanted), message)
 
 
-class RescanView(JobPost):
+class RepoJobPost(JobPost):
+    """A POST that becomes a job about one tracked repository."""
+
+    error_codes = (*JobPost.error_codes, "not_found")
+
+    def started(self, request: Request, repo_id: uuid.UUID, message: str) -> Response:
+        wanted = {**self.wanted(request), "repo_id": str(registering.get(repo_id).pk)}
+        scope = f"hub.{self.type_name}:{repo_id}"
+        return self.start(request, scope, lambda: self.submitted(wanted), accepted(message))
+
+
+class RescanView(RepoJobPost):
     serializer_class = NothingSerializer
     type_name = kinds.SCAN.name
-    error_codes = (*JobPost.error_codes, "not_found")
 
     @extend_schema(
         operation_id="hub_models_rescan",
@@ -92,16 +102,12 @@ class RescanView(JobPost):
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        wanted = {**self.wanted(request), "repo_id": str(registering.get(repo_id).pk)}
-        message = accepted("The comparison is queued.")
-        scope = f"hub.{self.type_name}:{repo_id}"
-        return self.start(request, scope, lambda: self.submitted(wanted), message)
+        return self.started(request, repo_id, "The comparison is queued.")
 
 
-class VerifyView(JobPost):
+class VerifyView(RepoJobPost):
     serializer_class = RepairSerializer
     type_name = kinds.HUB_VERIFY.name
-    error_codes = (*JobPost.error_codes, "not_found")
 
     @extend_schema(
         operation_id="hub_models_verify",
@@ -120,10 +126,7 @@ class VerifyView(JobPost):
         tags=["hub"],
     )
     def post(self, request: Request, repo_id: uuid.UUID) -> Response:
-        wanted = {**self.wanted(request), "repo_id": str(registering.get(repo_id).pk)}
-        message = accepted("The verification is queued.")
-        scope = f"hub.{self.type_name}:{repo_id}"
-        return self.start(request, scope, lambda: self.submitted(wanted), message)
+        return self.started(request, repo_id, "The verification is queued.")
 
 
 class MarkMissingView(GenericAPIView[Repo]):

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from downloader.api.posting import Declined
-from downloader.hub import forgetting, mirroring, registering
+from downloader.hub import forgetting, registering, selecting, working
 from downloader.hub.api import examples, serializers
 from downloader.hub.errors import HubError, NotSynced
 from downloader.hub.models import Repo, RepoFile
@@ -62,23 +62,24 @@ class RegisterView(GenericAPIView[Repo]):
             scope="hub.register",
             key=idempotency.checked(request.headers.get(idempotency.HEADER)),
             body=request.data,
-            work=lambda: _registered(body.validated_data, request.user),
+            work=lambda: _registered(body.validated_data, request),
         )
         return respond(reply)
 
 
-def _registered(wanted: Mapping[str, Any], by: Any) -> Reply:
+def _registered(wanted: Mapping[str, Any], request: Request) -> Reply:
     try:
         _check_names(wanted)
         repo, is_new = registering.register(
             wanted["source_repo_id"],
             wanted.get("revision"),
             auto_sync=wanted["auto_sync"],
-            by=by,
+            by=request.user,
         )
     except (HubError, DownloadError) as error:
         raise Declined(error) from error
-    shown = dict(serializers.RepoSerializer(registering.get(repo.pk)).data)
+    context = _context([repo.pk], request)
+    shown = dict(serializers.RepoSerializer(registering.get(repo.pk), context=context).data)
     code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return Reply(code, shown, f"/v1/hub/models/{repo.pk}")
 
@@ -114,12 +115,23 @@ class ReposView(GenericAPIView[Repo]):
     def get(self, request: Request) -> Response:
         fields = {"repo": "name", "downloaded": "is_downloaded"}
         wanted = {fields.get(name, name): value for name, value in self.query.items()}
-        words = wanted.pop("q", None)
-        repos = Repo.objects.select_related("snapshot").filter(**wanted)
-        if words:
-            repos = repos.filter(Q(author__icontains=words) | Q(name__icontains=words))
-        shown = serializers.RepoSerializer(self.paginate_queryset(repos), many=True)
+        words = wanted.pop("q", "")
+        repos = Repo.objects.select_related("snapshot").filter(_spoken_of(words), **wanted)
+        page = self.paginate_queryset(repos) or []
+        context = _context([repo.pk for repo in page], request)
+        shown = serializers.RepoSerializer(page, many=True, context=context)
         return self.get_paginated_response(shown.data)
+
+
+def _spoken_of(words: str) -> Q:
+    author, slash, name = words.partition("/")
+    if slash:
+        return Q(author__iendswith=author, name__istartswith=name)
+    return Q(author__icontains=words) | Q(name__icontains=words) if words else Q()
+
+
+def _context(repo_ids: list[uuid.UUID], request: Request) -> dict[str, Any]:
+    return {"work": working.on(repo_ids, request.user)}
 
 
 class RepoView(GenericAPIView[Repo]):
@@ -142,7 +154,7 @@ class RepoView(GenericAPIView[Repo]):
         tags=["hub"],
     )
     def get(self, request: Request, repo_id: uuid.UUID) -> Response:
-        return Response(_detail(registering.get(repo_id)))
+        return Response(_detail(registering.get(repo_id), request))
 
     @extend_schema(
         operation_id="hub_models_change",
@@ -157,8 +169,8 @@ class RepoView(GenericAPIView[Repo]):
         body.is_valid(raise_exception=True)
         _need(request, ADD)
         repo = registering.get(repo_id)
-        forgetting.set_auto_sync(repo, body.validated_data["auto_sync"], by=request.user)
-        return Response(_detail(repo))
+        registering.set_auto_sync(repo, body.validated_data["auto_sync"], by=request.user)
+        return Response(_detail(repo, request))
 
     @extend_schema(
         operation_id="hub_models_forget",
@@ -182,9 +194,10 @@ class RepoView(GenericAPIView[Repo]):
         return Response(serializers.ForgottenSerializer(forgotten).data)
 
 
-def _detail(repo: Repo) -> Any:
+def _detail(repo: Repo, request: Request) -> Any:
     repo.commits = repo.snapshots.order_by("-taken_at")[:COMMITS_SHOWN]  # type: ignore[attr-defined]
-    return serializers.RepoDetailSerializer(repo).data
+    context = _context([repo.pk], request)
+    return serializers.RepoDetailSerializer(repo, context=context).data
 
 
 class FilesView(GenericAPIView[RepoFile]):
@@ -208,7 +221,7 @@ class FilesView(GenericAPIView[RepoFile]):
     def get(self, request: Request, repo_id: uuid.UUID) -> Response:
         repo = registering.get(repo_id)
         try:
-            snapshot = mirroring.snapshot_of(repo, self.query.get("commit"))
+            snapshot = selecting.snapshot_of(repo, self.query.get("commit"))
         except NotSynced:
             self.paginate_queryset(RepoFile.objects.none())
             return self.get_paginated_response([])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from downloader.hub.api.browse_serializers import NAME
 from downloader.hub.api.parameters import MOST_FILES, REVISION_LENGTH, EntrySerializer
 from downloader.hub.models import FileType, Repo, RepoFile, RepoStatus, Snapshot
+from downloader.kinds import TYPES
 from downloader.library.watch import FileState
+from jobs.api.serializers import STATES
 
 REF_LENGTH = 2048
 STATUSES = [status.value for status in RepoStatus]
@@ -92,7 +95,9 @@ class RepoQuerySerializer(serializers.Serializer[Any]):
     downloaded = serializers.BooleanField(required=False)
     status = serializers.ChoiceField(choices=STATUSES, required=False)
     q = serializers.CharField(
-        max_length=200, required=False, help_text="A part of the author or of the name."
+        max_length=200,
+        required=False,
+        help_text="A part of the author or of the name; with a slash, of both.",
     )
 
 
@@ -120,9 +125,19 @@ class ForgetQuerySerializer(serializers.Serializer[Any]):
 # Answers
 
 
+class WorkSerializer(serializers.Serializer[Any]):
+    """A job that waits for a repository or works on it."""
+
+    job_id = serializers.UUIDField(allow_null=True, help_text="Null when it is somebody else's.")
+    kind = serializers.ChoiceField(choices=TYPES)
+    status = serializers.ChoiceField(choices=STATES)
+    progress = serializers.FloatField()
+
+
 class RepoSerializer(serializers.ModelSerializer[Repo]):
     """A tracked repository in a list."""
 
+    # The context's `work` is what `working.on` found for the repositories that are shown.
     repo = serializers.CharField(source="name")
     commit = serializers.CharField(allow_blank=True, help_text="Of the last sync; empty before.")
     file_count = serializers.SerializerMethodField()
@@ -131,6 +146,9 @@ class RepoSerializer(serializers.ModelSerializer[Repo]):
     done_bytes = serializers.SerializerMethodField()
     folder = serializers.SerializerMethodField(
         help_text="Where its files can be seen, below the models root; empty when none is here."
+    )
+    work = serializers.SerializerMethodField(
+        help_text="The job that works on it now, or that waits to."
     )
 
     class Meta:
@@ -161,8 +179,14 @@ class RepoSerializer(serializers.ModelSerializer[Repo]):
             "created_at",
             "error_code",
             "error_message",
+            "work",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(WorkSerializer(allow_null=True))
+    def get_work(self, repo: Repo) -> Any:
+        work = self.context["work"].get(repo.pk)
+        return WorkSerializer(work).data if work is not None else None
 
     def get_file_count(self, repo: Repo) -> int:
         return repo.snapshot.file_count if repo.snapshot else 0

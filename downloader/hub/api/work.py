@@ -15,7 +15,7 @@ from downloader.api import downloads
 from downloader.api import examples as download_examples
 from downloader.api import serializers as download_serializers
 from downloader.api.posting import ANSWERS, PARAMETERS, JobPost, accepted
-from downloader.hub import installing, mirroring, registering, snapshots
+from downloader.hub import installing, registering, selecting, snapshots
 from downloader.hub.api import examples, serializers
 from downloader.hub.api.parameters import InstallOptionsSerializer
 from downloader.hub.models import Repo
@@ -81,9 +81,9 @@ class HubDownloadView(JobPost):
         ids = list(dict.fromkeys(wanted["artifact_ids"]))
 
         def make() -> Job:
-            chosen = mirroring.by_ids([uuid.UUID(id_) for id_ in ids])
+            chosen = selecting.by_ids([uuid.UUID(id_) for id_ in ids])
             if not wanted["force"]:
-                mirroring.refuse_nothing_to_do(chosen)
+                selecting.refuse_nothing_to_do(chosen)
             return self.submitted({"artifact_ids": ids, "force": wanted["force"]})
 
         message = f"The download of {len(ids)} file{'s' if len(ids) > 1 else ''} is queued."
@@ -124,7 +124,7 @@ class InstallView(JobPost):
 
 def _check(repo: Repo, wanted: Mapping[str, Any]) -> None:
     """What cannot be installed is refused at the door. Nobody is asked."""
-    snapshot = installing.chosen(repo, wanted.get("commit"))
+    snapshot = selecting.snapshot_of(repo, wanted.get("commit"))
     resolved = snapshots.resolved(repo, snapshot)
     named = {name: wanted.get(name) for name in ("kind", "name", "version", "path")}
     with configured.tools() as tools:

@@ -74,7 +74,8 @@ class MirrorView(APIView):
 
 
 def as_answer(refused: Refused) -> HttpResponse:
-    headers = {"X-Error-Message": _header(refused.header or refused.words), **refused.headers}
+    told = refusals.one_line(refused.header or refused.words)
+    headers = {"X-Error-Message": told, **refused.headers}
     if refused.code:
         headers["X-Error-Code"] = refused.code
     if refused.status == 401:
@@ -95,11 +96,6 @@ def _translated(exc: Exception) -> Refused | None:
     if isinstance(exc, exceptions.APIException) and not isinstance(exc, exceptions.Throttled):
         return Refused(exc.status_code, str(exc.detail))
     return None
-
-
-def _header(words: str) -> str:
-    """A header holds one line of ASCII."""
-    return "".join(mark if " " <= mark <= "~" else "?" for mark in words)
 
 
 def key_scopes(request: Request) -> list[str] | None:

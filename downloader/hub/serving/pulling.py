@@ -4,7 +4,7 @@ however many clients wait for it."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from downloader.hub import registering
-from downloader.hub.models import Repo
+from downloader.hub.models import Repo, RepoFile
 from downloader.hub.serving.holdings import Shelf
 from jobs import submission
 from jobs.models import Job
@@ -36,13 +36,15 @@ def file(on: Shelf, path: str, owner: AbstractBaseUser) -> Job:
         "commit": on.commit,
         "selection": [{"path": path, "type": "file"}],
     }
-    return _one("mirror", on.repo, params, owner)
+    rows = RepoFile.objects.filter(snapshot__repo=on.repo, snapshot__commit=on.commit, path=path)
+    return _one("mirror", on.repo, params, owner, lambda: any(row.is_here for row in rows))
 
 
 def repository(repo_id: str, revision: str, owner: AbstractBaseUser) -> Job:
     """The job that asks the source what the revision holds; it is tracked from now on."""
     repo, _ = registering.register(repo_id, revision, by=owner)
-    return _one("sync", repo, {"repo_id": str(repo.pk)}, owner)
+    known = Repo.objects.filter(pk=repo.pk, snapshot__isnull=False)
+    return _one("sync", repo, {"repo_id": str(repo.pk)}, owner, known.exists)
 
 
 def job(job_id: str) -> Job | None:
@@ -58,13 +60,22 @@ def is_about(job: Job, repo_id: str) -> bool:
     return Repo.objects.filter(pk=job.params.get("repo_id"), author=author, name=name).exists()
 
 
-def _one(type_name: str, repo: Repo, params: Mapping[str, Any], owner: AbstractBaseUser) -> Job:
+def _one(
+    type_name: str,
+    repo: Repo,
+    params: Mapping[str, Any],
+    owner: AbstractBaseUser,
+    is_here: Callable[[], bool],
+) -> Job:
+    """`is_here`: whether it came after the client was told that it is missing; then the job that
+    brought it, for which nobody has to wait."""
     with transaction.atomic():
         Repo.objects.select_for_update().get(pk=repo.pk)  # two clients at one moment: one job
-        waiting = Job.objects.filter(
-            type=type_name, status__in=OPEN, params__repo_id=str(repo.pk)
-        ).order_by("created_at")
+        jobs = Job.objects.filter(type=type_name, params__repo_id=str(repo.pk))
+        waiting = jobs.filter(status__in=OPEN).order_by("created_at")
         found = next((job for job in waiting if _brings(job.params, params)), None)
+        if found is None and is_here():
+            found = jobs.filter(status=State.SUCCEEDED).order_by("-created_at", "-id").first()
         return found or submission.submit(type_name, params, owner)
 
 

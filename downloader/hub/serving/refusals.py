@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 BAD_CREDENTIALS = "Invalid credentials in Authorization header"  # clients compare these words
 LONGEST_NAME = 200
@@ -18,6 +19,19 @@ class Refused(Exception):
     code: str = ""
     header: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def translated(
+    status: int, envelope: Mapping[str, Any], headers: Mapping[str, str]
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """An error of whichever layer, below `/hf` (settings.ERROR_DIALECTS)."""
+    words = str(envelope["message"])
+    return status, {"error": words}, {**headers, "X-Error-Message": one_line(words)}
+
+
+def one_line(words: str) -> str:
+    """A header holds one line of ASCII."""
+    return "".join(mark if " " <= mark <= "~" else "?" for mark in words)
 
 
 def no_repository(repo_id: str, why: str = "") -> Refused:

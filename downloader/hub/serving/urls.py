@@ -1,4 +1,4 @@
-"""Below `/hf/`. What fits none of these is answered as the rest of the API answers."""
+"""Below `/hf/`. What fits none of these is not there, in the hub's form (`refusals.translated`)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from downloader.library.errors import ProtocolViolation, Throttled
 from downloader.library.http import addresses, waiting
@@ -17,10 +17,8 @@ from downloader.library.http.proxies import Proxies
 from downloader.library.http.responses import AGAIN, Answer, Response, StatusError
 from downloader.library.http.walking import Walk
 from downloader.library.http.wires import Broken, Tick
-
-if TYPE_CHECKING:
-    from downloader.library.sources.base import Location
-    from downloader.library.watch import Control
+from downloader.library.remote import Location
+from downloader.library.watch import Control
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from downloader.library.errors import AccessNeeded, ProtocolViolation
-from downloader.library.http import StatusError
-
-if TYPE_CHECKING:
-    from downloader.library.http import Client
-    from downloader.library.sources.base import Location
-    from downloader.library.watch import Control
+from downloader.library.http import Client, StatusError
+from downloader.library.remote import Location
+from downloader.library.watch import Control
 
 REFUSED = (401, 403)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from downloader.library.errors import (
@@ -18,9 +18,11 @@ from downloader.library.errors import (
     NotFound,
     ProtocolViolation,
 )
-from downloader.library.http import StatusError
+from downloader.library.http import Client, StatusError
+from downloader.library.refs import Ref
+from downloader.library.remote import Location, RemoteFile, Resolved
 from downloader.library.sources.accounts import told_by
-from downloader.library.sources.base import Account, Location, RemoteFile, Resolved, Source
+from downloader.library.sources.base import Account, Source
 from downloader.library.sources.civitai_failures import refused
 from downloader.library.sources.civitai_files import files_of, pinned_selection
 from downloader.library.sources.civitai_models import (
@@ -42,13 +44,9 @@ from downloader.library.sources.civitai_terms import (
 )
 from downloader.library.sources.describing import describe
 from downloader.library.sources.endpoints import endpoint_of, token_of
-
-if TYPE_CHECKING:
-    from downloader.library.http import Client
-    from downloader.library.refs import Ref
-    from downloader.library.transfer import Engine, Fetched, Target
-    from downloader.library.watch import Control, Observer
-    from registry.descriptors import Descriptor
+from downloader.library.transfer import Engine, Fetched, Target
+from downloader.library.watch import Control, Observer
+from registry.descriptors import Descriptor
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from downloader.library.errors import NothingSelected
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 from downloader.library.sources.civitai_models import File
 
 # CivitAI's types in the words of `RemoteFile.type`; what is not here is "other".

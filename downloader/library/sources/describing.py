@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from downloader.library.sources.base import Resolved
+from downloader.library.remote import Resolved
 from registry.descriptors import Descriptor
 from registry.parameters import capabilities_for, schema_for
 

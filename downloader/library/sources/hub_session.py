@@ -23,7 +23,7 @@ from huggingface_hub.utils._http import hf_request_event_hook
 from downloader.library.errors import Refused
 from downloader.library.http import Answer, Client, addresses
 from downloader.library.http.addresses import Origin
-from downloader.library.sources.base import Location
+from downloader.library.remote import Location
 from downloader.library.watch import Control
 
 LIBRARY_LOG = "huggingface_hub"

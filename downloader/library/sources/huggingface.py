@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from downloader.library.errors import AccessNeeded
+from downloader.library.http import Client
+from downloader.library.refs import Ref
+from downloader.library.remote import Location, RemoteFile, Resolved
 from downloader.library.sources.accounts import told_by
-from downloader.library.sources.base import Account, Location, RemoteFile, Resolved, Source
+from downloader.library.sources.base import Account, Source
 from downloader.library.sources.describing import describe
 from downloader.library.sources.endpoints import endpoint_of, token_of
 from downloader.library.sources.filetypes import format_of, type_of
 from downloader.library.sources.hub import Entry, Hub, Page, RefNames, Repository
-from downloader.library.watch import Control
-
-if TYPE_CHECKING:
-    from downloader.library.http import Client
-    from downloader.library.refs import Ref
-    from downloader.library.transfer import Engine, Fetched, Target
-    from downloader.library.watch import Observer
-    from registry.descriptors import Descriptor
+from downloader.library.transfer import Engine, Fetched, Target
+from downloader.library.watch import Control, Observer
+from registry.descriptors import Descriptor
 
 ENDPOINT = "https://huggingface.co"
 DEFAULT_REVISION = "main"

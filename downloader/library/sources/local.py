@@ -9,22 +9,20 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from downloader.library.checksums import Computed, Hashing
 from downloader.library.errors import NoSpace, NotFound, Refused, StoreFailed
-from downloader.library.sources.base import Location, RemoteFile, Resolved, Source
+from downloader.library.http import Client
+from downloader.library.refs import Ref
+from downloader.library.remote import Location, RemoteFile, Resolved
+from downloader.library.sources.base import Source
 from downloader.library.sources.describing import describe
 from downloader.library.sources.filetypes import format_of, type_of
 from downloader.library.sources.local_files import Found, Roots, state_of
-from downloader.library.watch import FileProgress, FileState
-
-if TYPE_CHECKING:
-    from downloader.library.http import Client
-    from downloader.library.refs import Ref
-    from downloader.library.transfer import Engine, Fetched, Target
-    from downloader.library.watch import Control, Observer
-    from registry.descriptors import Descriptor
+from downloader.library.transfer import Engine, Fetched, Target
+from downloader.library.watch import Control, FileProgress, FileState, Observer
+from registry.descriptors import Descriptor
 
 PIECE = 1 << 20
 VERSION_LENGTH = 12
@@ -73,8 +71,6 @@ class LocalFiles(Source):
         observer: Observer,
     ) -> Mapping[str, Fetched]:
         """Copy, hashing on the way. A file that changed since `resolve` stops it."""
-        from downloader.library.transfer import Fetched
-
         files = {file.path: file for file in resolved.files}
         fetched = {}
         for path, target in targets.items():

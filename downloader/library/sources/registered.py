@@ -11,13 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
 
 from downloader.library.errors import DownloadError, Refused
+from downloader.library.http import Client
 from downloader.library.sources.base import Source
-
-if TYPE_CHECKING:
-    from downloader.library.http import Client
 
 GROUP = "dreamforge.sources"
 BUILT_IN: Mapping[str, str] = {

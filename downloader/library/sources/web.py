@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from downloader.library.errors import (
@@ -27,16 +27,15 @@ from downloader.library.errors import (
     Unreachable,
 )
 from downloader.library.http import AGAIN, Broken, Client, Response, public_only, waiting
+from downloader.library.refs import Ref
+from downloader.library.remote import Location, RemoteFile, Resolved
 from downloader.library.safety import file_name_from
-from downloader.library.sources.base import Location, RemoteFile, Resolved, Source
+from downloader.library.sources.base import Source
 from downloader.library.sources.describing import describe
 from downloader.library.sources.filetypes import format_of, type_of
-
-if TYPE_CHECKING:
-    from downloader.library.refs import Ref
-    from downloader.library.transfer import Engine, Fetched, Target
-    from downloader.library.watch import Control, Observer
-    from registry.descriptors import Descriptor
+from downloader.library.transfer import Engine, Fetched, Target
+from downloader.library.watch import Control, Observer
+from registry.descriptors import Descriptor
 
 VERSION_LENGTH = 12
 FIRST_BYTE = (0, 0)

@@ -95,11 +95,14 @@ def keep(layout: Layout, source: Folder, name: str, suspect: Suspect) -> str:
     return suspect.id
 
 
-def held(layout: Layout) -> dict[str, Suspect | None]:
-    """What is in quarantine, by id; None where the record cannot be read."""
+def held(layout: Layout, after: str = "", most: int | None = None) -> dict[str, Suspect | None]:
+    """What is in quarantine, by id and in the order of ids; None where the record cannot be read.
+    Beyond `most`, no record is read."""
     found: dict[str, Suspect | None] = {}
     with told("reading", layout.root / Layout.QUARANTINE), layout.below(Layout.QUARANTINE) as top:
-        for name in top.names():
+        for name in sorted(name for name in top.names() if name > after):
+            if len(found) == most:
+                break
             if ID.fullmatch(name) and top.is_folder(name):
                 with top.sub(name) as folder:
                     if folder.is_file(BYTES):

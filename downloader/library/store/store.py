@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -37,6 +37,7 @@ from downloader.library.watch import Control, FileProgress, FileState, Observer
 
 STORE_LOCK = "store"
 QUIET = Observer()
+COMMON_TERMS = Terms()
 
 
 @dataclass(frozen=True)
@@ -274,9 +275,9 @@ class Store:
         with self._alone(), self.layout.staging() as staging:
             return quarantine.keep(self.layout, staging, self._staged(part), suspect)
 
-    def quarantined(self) -> dict[str, Suspect | None]:
-        """By id; None where the record cannot be read."""
-        return quarantine.held(self.layout)
+    def quarantined(self, after: str = "", most: int | None = None) -> dict[str, Suspect | None]:
+        """By id, in their order; None where the record cannot be read."""
+        return quarantine.held(self.layout, after, most)
 
     def release(
         self, id_: str, *, by: str, reason: str, control: Control | None = None
@@ -304,18 +305,9 @@ class Store:
         with told("reading the descriptors below", self.root):
             return references.read(self.layout)
 
-    def collect(
-        self,
-        *,
-        dry_run: bool = False,
-        grace_s: float = collection.DAY_S,
-        staging_grace_s: float = collection.STAGING_GRACE_S,
-        only: Collection[str] | None = None,
-        terms: Terms | None = None,
-    ) -> Collected:
+    def collect(self, terms: Terms = COMMON_TERMS) -> Collected:
         """Remove blobs that nothing needs, and debris. Refuses nothing and breaks nothing while
         others download."""
-        terms = terms or Terms(dry_run, grace_s, staging_grace_s, only)
         if not terms.dry_run:
             trash.empty(self.layout)
         with told("collecting in", self.root), self._alone() as lease:

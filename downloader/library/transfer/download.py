@@ -18,7 +18,7 @@ from enum import Enum
 from blake3 import blake3
 
 from downloader.library.checksums import Computed, Hashing, Trust, judge
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 from downloader.library.transfer.answers import Given, Validator
 from downloader.library.transfer.blocks import Block
 from downloader.library.transfer.front import Front

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from downloader.library.errors import StoreFailed
 from downloader.library.http import Client
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 from downloader.library.transfer import reading, small
 from downloader.library.transfer.agenda import Agenda
 from downloader.library.transfer.answers import Busy
@@ -90,7 +90,6 @@ class _Run:
         self._over = False
         self._threads: list[threading.Thread] = []
         self._finished = threading.Condition()
-        self._not_before = 0.0
         self._received_before = 0
         self._governor = Governor(
             self.options.first_connections, self.options.connections, self.now()

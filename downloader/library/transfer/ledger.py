@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 from downloader.library.transfer.answers import Validator
 from downloader.library.transfer.part import open_plain, translated
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from downloader.library.http import Response
 from downloader.library.http.addresses import parse
-from downloader.library.sources.base import Location, RemoteFile
+from downloader.library.remote import Location, RemoteFile
 
 Locate = Callable[[RemoteFile], Location]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from downloader.library.checksums import Hashing
 from downloader.library.errors import ProtocolViolation
 from downloader.library.http import Broken, Response
-from downloader.library.sources.base import RemoteFile
+from downloader.library.remote import RemoteFile
 from downloader.library.transfer import answers
 from downloader.library.transfer.answers import Asked, Busy, Changed, Expired
 from downloader.library.transfer.options import Fetched, Target

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from downloader import configured
+from downloader import configured, kinds, starting
 from downloader.command_line import ModelCommand, human, interruptible
 from downloader.failures import FAILED, UPSTREAM, USAGE
 from downloader.hub import registering, watching
@@ -18,6 +18,7 @@ from downloader.library.watch import Control
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = "Ask the sources of tracked repositories for news. Nothing is fetched."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +30,8 @@ class Command(ModelCommand):
         if bool(options["repo"]) == options["all"]:
             raise CommandError("Takes one repository, or --all.", returncode=USAGE)
         one = registering.named(options["repo"]).pk if options["repo"] else None
+        wanted = {"repo_ids": [str(one)]} if one else {}
+        starting.begun(kinds.WATCH.name, wanted, self.by)
         findings = self._look([one] if one else watching.chosen(None))
         if options["json"]:
             self.print_json([finding.to_json() for finding in findings])

@@ -13,6 +13,7 @@ from downloader.hub.terminal import HubCommand
 
 
 class Command(HubCommand):
+    changes_things = True
     help = (
         "Fetch, verify and show files of a repository, which is registered if it was not. Done "
         "here and now; ^C keeps what was fetched, and the same command goes on from there."
@@ -30,7 +31,7 @@ class Command(HubCommand):
         parser.add_argument("--json", action="store_true", help="the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        repo = choosing.named(options["repo"], options["revision"])
+        repo = choosing.named(options["repo"], options["revision"], by=self.by)
         entries = [{"path": path} for path in options["paths"]]
         try:
             params = choosing.of(repo, entries, force=options["force"])

@@ -13,6 +13,7 @@ from downloader.library.watch import Control
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Verify a bundle, byte by byte, and install what it holds: all of it or nothing. A second "
         "run goes on where the first was stopped."
@@ -29,9 +30,9 @@ class Command(ModelCommand):
         trust = (options["trust"] or "").strip().lower() or None
         control = Control()
         with interruptible(control):
-            manifest = importing.look(options["bundle"], control, trust)
+            manifest = importing.look(options["bundle"], control, trust, by=self.by)
             with Display(manifest.carried, quiet=options["json"]) as display:
-                imported = importing.take(options["bundle"], control, display)
+                imported = importing.take(options["bundle"], control, display, by=self.by)
         self._tell(imported, as_json=options["json"])
 
     def _tell(self, imported: Imported, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from registry.models import Model
 
 
 class Command(HubCommand):
+    changes_things = True
     help = (
         "Install a tracked repository, or one file of it, as a model. What is here is not fetched "
         "again, so it works with the source away."

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from downloader.command_line import ModelCommand, human
-from downloader.hub import mirroring, registering
+from downloader.hub import registering, selecting, working
 from downloader.hub.api.serializers import RepoFileSerializer, RepoSerializer
 from downloader.hub.models import Repo, RepoFile
 
@@ -26,13 +26,14 @@ class Command(ModelCommand):
             return self._files(registering.named(options["repo"]), as_json=options["json"])
         repos = Repo.objects.select_related("snapshot").order_by("-created_at", "-id")
         if options["json"]:
-            self.print_json(RepoSerializer(repos, many=True).data)
+            context = {"work": working.on([repo.pk for repo in repos], None)}
+            self.print_json(RepoSerializer(repos, many=True, context=context).data)
         else:
             self.print_table(REPOS, [_repo(repo) for repo in repos])
         return None
 
     def _files(self, repo: Repo, *, as_json: bool) -> None:
-        snapshot = mirroring.snapshot_of(repo, None)
+        snapshot = selecting.snapshot_of(repo, None)
         files = snapshot.files.order_by("path")
         if as_json:
             context = {"folder": snapshot.folder}

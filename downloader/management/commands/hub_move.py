@@ -16,6 +16,7 @@ COPYING = "copied and verified"
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Copy every blob, read it again where it arrived, and build the folders there. Run again "
         "it goes on. Stop the service before the last run, then set DF_MODELS_ROOT."
@@ -49,6 +50,7 @@ class Command(ModelCommand):
                 told,
                 repo=repo,
                 delete_old=options["delete_old"],
+                by=self.by,
             )
         if options["json"]:
             self.print_json(outcome.to_json())

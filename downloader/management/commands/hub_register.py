@@ -5,12 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from downloader.hub import registering
+from downloader.hub import registering, working
 from downloader.hub.api.serializers import RepoSerializer
 from downloader.hub.terminal import HubCommand
 
 
 class Command(HubCommand):
+    changes_things = True
     help = "Track a revision of a repository. Its source is not asked; see hub_sync."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -23,10 +24,11 @@ class Command(HubCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         repo, is_new = registering.register(
-            options["ref"], options["revision"], auto_sync=options["auto_sync"]
+            options["ref"], options["revision"], auto_sync=options["auto_sync"], by=self.by
         )
         if options["json"]:
-            shown = dict(RepoSerializer(registering.get(repo.pk)).data)
+            context = {"work": working.on([repo.pk], None)}
+            shown = dict(RepoSerializer(registering.get(repo.pk), context=context).data)
             self.print_json({**shown, "is_new": is_new})
             return
         self.stdout.write(str(repo.pk))

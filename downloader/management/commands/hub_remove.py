@@ -12,6 +12,7 @@ from downloader.hub.models import Repo, Snapshot
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Remove a tracked repository's files. Bytes that something else uses stay, and so does "
         "its list, unless it is to be forgotten."
@@ -27,7 +28,9 @@ class Command(ModelCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         what = _meant(options["repo"], options["commit"])
         name, id_ = str(what), str(what.pk)
-        done = removal.remove(what, dry_run=options["dry_run"], forget=options["forget"])
+        done = removal.remove(
+            what, dry_run=options["dry_run"], forget=options["forget"], by=self.by
+        )
         if options["json"]:
             self.print_json(
                 {

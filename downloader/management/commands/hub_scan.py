@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from downloader import configured
+from downloader import configured, kinds, starting
 from downloader.command_line import ModelCommand, human, interruptible
 from downloader.hub import scanning
 from downloader.hub.voices import PlainVoice
@@ -13,6 +13,7 @@ from downloader.library.watch import Control
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Look below the models root for models that nobody downloaded. They are hashed once, "
         "matched to a known commit where one has their bytes, and adopted without a copy."
@@ -26,6 +27,7 @@ class Command(ModelCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         control = Control()
+        starting.begun(kinds.SCAN.name, {"path": options["path"]}, self.by)
         with interruptible(control):
             report = scanning.walk(
                 configured.store(), options["path"] or "", PlainVoice(control, self.say)

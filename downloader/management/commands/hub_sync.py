@@ -5,12 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from downloader.hub import registering
+from downloader.hub import registering, working
 from downloader.hub.api.serializers import RepoSerializer
 from downloader.hub.terminal import HubCommand
 
 
 class Command(HubCommand):
+    changes_things = True
     help = (
         "Ask the source of a tracked repository for its files, and fetch the small ones that "
         "describe it. Done here and now; no worker has to run."
@@ -27,7 +28,8 @@ class Command(HubCommand):
         repo = registering.get(job.summary["repo_id"])
         sums = {sort: job.summary[sort] for sort in ("files", "added", "changed", "removed")}
         if options["json"]:
-            shown = dict(RepoSerializer(repo).data)
+            context = {"work": working.on([repo.pk], None)}
+            shown = dict(RepoSerializer(repo, context=context).data)
             self.print_json({**shown, "job_id": job.pk, "changes": sums})
             return
         self.stdout.write(job.summary["commit"])

@@ -21,6 +21,7 @@ LOOK_EVERY_S = 1.0
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Approve the update of a tracked repository: the files that were downloaded before are "
         "brought to the newest commit, by a job. Looks for news first when none are known."
@@ -37,7 +38,7 @@ class Command(ModelCommand):
             repo = self._looked_at(repo)
             if not repo.update_commit:
                 return self._tell(repo, None, as_json=options["json"])
-        job = updating.approve(repo, None)
+        job = updating.approve(repo, None, by=self.by)
         if options["wait"]:
             self.say(f"Job {job.pk} does it; a worker has to run.")
             _wait(job)

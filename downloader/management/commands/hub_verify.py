@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from downloader import configured
+from downloader import configured, kinds, starting
 from downloader.command_line import ModelCommand, interruptible
 from downloader.failures import FAILED, USAGE
 from downloader.hub import naming, scrubbing
@@ -17,6 +17,7 @@ from downloader.library.watch import Control
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Hash stored files again. A damaged one is taken out of sight and kept in quarantine. "
         "Exit 1 and a list when something differs."
@@ -45,5 +46,8 @@ class Command(ModelCommand):
             raise CommandError("Takes one repository, or --all.", returncode=USAGE)
         store = configured.store()
         if text is None:
+            starting.begun(kinds.SCRUB.name, {}, self.by)
             return scrubbing.scrub_store(store, voice, 0)
-        return scrubbing.verify_repo(naming.meant(text), store, voice)
+        repo = naming.meant(text)
+        starting.begun(kinds.HUB_VERIFY.name, {"repo_id": str(repo.pk)}, self.by)
+        return scrubbing.verify_repo(repo, store, voice)

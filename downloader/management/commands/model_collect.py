@@ -7,6 +7,7 @@ from typing import Any
 
 from downloader import configured
 from downloader.command_line import ModelCommand, human
+from downloader.library.store import Terms
 from jobs.command_line import count
 
 DAY_HOURS = 24
@@ -32,7 +33,7 @@ class Command(ModelCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         grace_s = options["grace_hours"] * 3600.0
-        collected = configured.store().collect(dry_run=options["dry_run"], grace_s=grace_s)
+        collected = configured.store().collect(Terms(options["dry_run"], grace_s))
         if options["json"]:
             self.print_json(
                 {

@@ -13,18 +13,20 @@ from downloader.command_line import Display, ModelCommand, human, interruptible,
 from downloader.configured import Tools, Wanted
 from downloader.library import acquisition
 from downloader.library.acquisition import Acquired
-from downloader.library.plan import Plan
+from downloader.library.plan import Plan, PlannedFile
 from downloader.library.sources.base import Source
 from downloader.library.watch import Control
 from jobs.command_line import count
 from registry import catalog
 from registry.kinds import KINDS
+from registry.models import Model
 
 HEAD = ("FILE", "SIZE", "HERE", "DIGEST")
 MOST_CONNECTIONS = 64
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "Download, verify, install and register a model. REF is hf:<repo>[@<revision>][#<file>], "
         "civitai:<model, version or page>[@<version>][#<file>], or the address of a page."
@@ -63,7 +65,7 @@ class Command(ModelCommand):
                 lambda: self._acquire(source, plan, tools, control, options["force"])
             )
         metrics.received(source.scheme, acquired.received_bytes)
-        model = catalog.record(acquired.descriptor, enable=options["enable"])
+        model = catalog.record(acquired.descriptor, enable=options["enable"], by=self.by)
         self._tell(model, acquired, took_s, as_json=options["json"])
         return None
 
@@ -93,7 +95,7 @@ class Command(ModelCommand):
         for note in (*resolved.notes, *plan.warnings):
             self.say(note)
 
-    def _tell(self, model: Any, acquired: Acquired, took_s: float, *, as_json: bool) -> None:
+    def _tell(self, model: Model, acquired: Acquired, took_s: float, *, as_json: bool) -> None:
         if as_json:
             facts = {
                 "received_bytes": acquired.received_bytes,
@@ -139,7 +141,7 @@ def described(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _row(file: Any) -> tuple[str, str, str, str]:
+def _row(file: PlannedFile) -> tuple[str, str, str, str]:
     digest = file.file.digest
     shown = f"{digest.algorithm}:{digest.value[:12]}" if digest else "-"
     return file.path, human(file.file.size), _yes(file.present), shown

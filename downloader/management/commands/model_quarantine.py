@@ -6,19 +6,17 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-import structlog
 from django.core.management.base import CommandError
 
-from downloader import configured
+from downloader import configured, quarantining
 from downloader.command_line import ModelCommand, human
 from downloader.failures import USAGE
-
-log = structlog.get_logger(__name__)
 
 HEAD = ("ID", "FILE", "SIZE", "EXPECTED", "CAME AS", "SOURCE")
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = (
         "List quarantined files. --release trusts one, by your name and with a reason: the next "
         "download of that file takes it as `overridden`. --discard deletes one."
@@ -36,7 +34,7 @@ class Command(ModelCommand):
         if options["release"]:
             self._release(options["release"], options["by"], options["reason"])
         elif options["discard"]:
-            size = configured.store().discard(options["discard"])
+            size = quarantining.discard(options["discard"], by=self.by)
             self.say(f"{human(size)} deleted.")
         else:
             self._list(as_json=options["json"])
@@ -45,8 +43,9 @@ class Command(ModelCommand):
         if not (by or "").strip() or not (reason or "").strip():
             problem = "--release needs --by and --reason: both are kept with the file."
             raise CommandError(problem, returncode=USAGE)
-        computed = configured.store().release(id_, by=str(by).strip(), reason=str(reason).strip())
-        log.warning("quarantine_released", id=id_, by=by, reason=reason, sha256=computed.sha256)
+        computed = quarantining.release(
+            id_, name=str(by).strip(), reason=str(reason).strip(), by=self.by
+        )
         self.say(f"{computed.sha256} is trusted from now on; download the model again.")
 
     def _list(self, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from registry import selection
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = "Remove an installed model. Bytes that other models use stay."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -21,7 +22,7 @@ class Command(ModelCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         model = selection.named(options["model"])
         name, id_ = str(model), str(model.pk)
-        done = removal.remove(model, dry_run=options["dry_run"])
+        done = removal.remove(model, dry_run=options["dry_run"], by=self.by)
         if options["json"]:
             facts = {"freed_bytes": done.freed_bytes, "kept_bytes": done.kept_bytes}
             self.print_json({"id": id_, "name": name, "removed": done.removed, **facts})

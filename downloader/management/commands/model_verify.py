@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from downloader import configured, verification
+from downloader import configured, kinds, starting, verification
 from downloader.command_line import Display, ModelCommand, interruptible
 from downloader.failures import FAILED, USAGE
 from downloader.library.install import State
@@ -17,6 +17,7 @@ from registry.models import Model
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = "Hash the files of installed models again. Exit 1 and a list when something differs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,13 +37,15 @@ class Command(ModelCommand):
         verdicts = []
         with configured.tools() as tools, interruptible(control):
             for model in models:
+                wanted = {"model_id": str(model.pk), "repair": options["repair"]}
+                starting.begun(kinds.VERIFY.name, wanted, self.by)
                 sizes = {file.path: file.size for file in model.files}
                 with Display(sizes, quiet=options["json"]) as display:
                     verdict = verification.examine(
                         model, tools, control, display, repair=options["repair"]
                     )
                 if options["fix_enabled"] or options["repair"]:
-                    verification.settle(model, verdict)
+                    verification.settle(model, verdict, by=self.by)
                 verdicts.append(verdict)
                 self.say(verdict.told)
         self._tell(verdicts, as_json=options["json"])

@@ -11,6 +11,7 @@ from jobs.states import State
 
 
 class Command(JobCommand):
+    changes_things = True
     help = "Cancel a queued or running job; exit 1 when it has ended already."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -18,7 +19,7 @@ class Command(JobCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         job = find(options["id"])
-        submission.cancel(job)
+        submission.cancel(job, by=self.by)
         job.refresh_from_db()
         canceled = job.status == State.CANCELED
         self.say("Canceled." if canceled else "Asked to stop; follow it with job_logs --follow.")

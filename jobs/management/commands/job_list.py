@@ -8,6 +8,7 @@ from typing import Any
 from jobs.api import serializers
 from jobs.command_line import JobCommand, count, moment
 from jobs.models import Job, JobQuerySet
+from registry.command_line import add_output
 
 MOST = 1000
 HEAD = ("ID", "TYPE", "STATUS", "OWNER", "CREATED", "ATTEMPTS", "PROGRESS", "ERROR")
@@ -21,7 +22,7 @@ class Command(JobCommand):
         parser.add_argument("--type", help="only jobs of this type")
         parser.add_argument("--dead", action="store_true", help="only unsettled dead letters")
         parser.add_argument("--limit", type=count(MOST), default=50)
-        parser.add_argument("--output", choices=["table", "json"], default="table")
+        add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         jobs = _wanted(**options)[: options["limit"]]

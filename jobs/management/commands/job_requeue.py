@@ -17,6 +17,7 @@ AT_ONCE = 100
 
 
 class Command(JobCommand):
+    changes_things = True
     help = (
         "Run a failed or canceled job again, or the oldest hundred dead letters (--dead), or all "
         "of them (--dead --all). The new jobs' ids are printed; the old ones keep their history."
@@ -38,7 +39,7 @@ class Command(JobCommand):
         elif options["all"] or options["type"]:
             raise CommandError("--all and --type go with --dead.", returncode=USAGE)
         else:
-            again = dead_letters.again(find(options["id"]), edits)
+            again = dead_letters.again(find(options["id"]), edits, by=self.by)
             self.stdout.write(str(again.pk))
 
     def _requeue_dead(
@@ -47,7 +48,7 @@ class Command(JobCommand):
         done = 0
         refused: set[UUID] = set()
         while letters := _oldest(type_name, refused):
-            outcome = dead_letters.requeue(letters, edits)
+            outcome = dead_letters.requeue(letters, edits, by=self.by)
             self._tell(outcome)
             done += len(outcome.requeued)
             refused |= {job.pk for job, _ in outcome.refused}

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs import queueing
 from jobs.command_line import JobCommand
+from registry.command_line import add_output
 
 HEAD = ("QUEUE", "STATE", "WAITING", "RUNNING", "WORKERS", "REASON")
 
@@ -15,7 +16,7 @@ class Command(JobCommand):
     help = "List the queues."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--output", choices=["table", "json"], default="table")
+        add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         queues = queueing.overview()

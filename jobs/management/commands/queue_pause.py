@@ -14,6 +14,7 @@ LONGEST_REASON = 200
 
 
 class Command(JobCommand):
+    changes_things = True
     help = "Pause a queue: nothing new starts, what runs goes on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,5 +26,5 @@ class Command(JobCommand):
         if len(reason) > LONGEST_REASON:
             problem = f"--reason: takes {LONGEST_REASON} characters at most."
             raise CommandError(problem, returncode=USAGE)
-        queueing.pause(options["name"], reason)
+        queueing.pause(options["name"], reason, by=self.by)
         self.say(f"{options['name']} is paused; when queue_list shows 0 running, it is drained.")

@@ -82,7 +82,7 @@ class ResendView(OwnDeliveriesView):
         tags=["webhooks"],
     )
     def post(self, request: Request, delivery_id: uuid.UUID) -> Response:
-        deliveries.resend(self.find(delivery_id))
+        deliveries.resend(self.find(delivery_id), by=request.user)
         return delivery_answer(self.find(delivery_id))
 
 

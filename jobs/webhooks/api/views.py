@@ -23,7 +23,7 @@ from jobs.idempotency import Reply
 from jobs.webhooks import endpoints, hooks, signing
 from jobs.webhooks.api import examples, serializers
 from jobs.webhooks.api.delivery_views import delivery_answer
-from jobs.webhooks.models import Keyed, WebhookEndpoint
+from jobs.webhooks.models import WebhookEndpoint, WebhookKey
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -110,7 +110,7 @@ class WebhookView(OwnWebhooksView):
         tags=["webhooks"],
     )
     def delete(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        self.find(webhook_id).delete()
+        endpoints.remove(self.find(webhook_id), by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -159,7 +159,7 @@ class ResumeView(OwnWebhooksView):
         tags=["webhooks"],
     )
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        endpoints.resume(self.find(webhook_id).id)
+        endpoints.resume(self.find(webhook_id), by=request.user)
         return Response(serializers.WebhookSerializer(self.find(webhook_id)).data)
 
 
@@ -177,20 +177,20 @@ class TestView(OwnWebhooksView):
         tags=["webhooks"],
     )
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        return delivery_answer(endpoints.test(self.find(webhook_id)))
+        return delivery_answer(endpoints.test(self.find(webhook_id), by=request.user))
 
 
 def _made(request: Request, hook: hooks.Hook) -> Reply:
-    endpoint = endpoints.create(request.user, hook)
+    endpoint = endpoints.create(request.user, hook, by=request.user)
     answer = dict(serializers.WebhookSerializer(endpoint).data)
     location = reverse("webhook", args=[endpoint.id])
     return Reply(status.HTTP_201_CREATED, answer, location)
 
 
-def _secret(view: GenericAPIView[Any], keyed: Keyed) -> Response:
+def _secret(view: GenericAPIView[Any], keyed: WebhookEndpoint | WebhookKey) -> Response:
     wanted = view.get_serializer(data=view.request.data)
     wanted.is_valid(raise_exception=True)
     if wanted.validated_data["rotate"]:
-        endpoints.rotate(keyed)
+        endpoints.rotate(keyed, by=view.request.user)
     shown = {"secret": signing.secret_of(keyed), "previous_until": keyed.previous_until}
     return Response(serializers.SecretSerializer(shown).data, headers=NO_STORE)

@@ -12,6 +12,7 @@ from registry.command_line import USAGE, ModelCommand
 
 
 class Command(ModelCommand):
+    changes_things = True
     help = "Print the id of the model for jobs that name none; with an argument, choose it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,11 +27,11 @@ class Command(ModelCommand):
         if options["model"] and options["clear"]:
             raise CommandError("Name a model, or give --clear.", returncode=USAGE)
         if options["clear"]:
-            catalog.set_default(None)
+            catalog.set_default(None, by=self.by)
             self.say("No model is set; jobs that name none use the first that is enabled.")
             return
         if options["model"]:
-            catalog.set_default(selection.named(options["model"]).pk)
+            catalog.set_default(selection.named(options["model"]).pk, by=self.by)
         model = selection.default()
         self.stdout.write(str(model.pk))
         self.say(f"Jobs that name no model use {model}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from registry import selection, wording
 from registry.api.serializers import ModelSummarySerializer
-from registry.command_line import ModelCommand
+from registry.command_line import ModelCommand, add_output
 from registry.kinds import KINDS
 from registry.models import Model
 from registry.selection import Filters
@@ -22,7 +22,7 @@ class Command(ModelCommand):
         parser.add_argument("--enabled", action="store_true", help="only what jobs may use")
         parser.add_argument("--kind", choices=KINDS)
         parser.add_argument("--query", metavar="WORDS", default="", help="all of them must occur")
-        parser.add_argument("--output", choices=["table", "json"], default="table")
+        add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = Filters(options["enabled"] or None, kind=options["kind"], q=options["query"])

@@ -35,7 +35,7 @@ def viewer(db: None) -> User:
 
 
 def logged() -> list[str]:
-    return [str(entry) for entry in LogEntry.objects.order_by("pk")]
+    return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
 
 
 def test_the_login_page_wears_our_name_and_icon(db: None) -> None:
@@ -82,7 +82,26 @@ def test_a_user_is_made_and_changed_with_a_log_entry(browser: Client) -> None:
     user.refresh_from_db()
     assert user.email == "n@example.org"
     assert user.check_password(NEW_PASSWORD)
-    assert len(logged()) == 2
+    assert logged() == ["Added.", "changed: email: none → n@example.org."]
+
+
+def test_what_was_edited_of_a_user_is_told_with_both_values(browser: Client, mira: User) -> None:
+    mira.groups.add(Group.objects.get(name="viewers"))
+    operators = Group.objects.get(name="operators")
+    form = {"username": "mira", "first_name": "\u202e" + "M" * 100, "groups": [operators.pk]}
+    browser.post(f"/admin/accounts/user/{mira.pk}/change/", form)
+    assert logged() == [
+        f"changed: first_name: none → {'M' * 79}…; is_active: yes → no; "
+        "groups given: operators; groups taken: viewers."
+    ]
+
+
+def test_what_was_edited_of_a_group_is_told(browser: Client) -> None:
+    group = Group.objects.create(name="painters")
+    may_see = Permission.objects.get(codename="view_job")
+    form = {"name": "drawers", "permissions": [may_see.pk]}
+    browser.post(f"/admin/auth/group/{group.pk}/change/", form)
+    assert logged() == [f"changed: name: painters → drawers; permissions given: {may_see}."]
 
 
 def test_a_second_spelling_of_a_name_is_refused_in_the_form(browser: Client, mira: User) -> None:
@@ -108,7 +127,7 @@ def test_a_new_password_signs_the_user_out_everywhere(browser: Client, mira: Use
     assert User.objects.get(pk=mira.pk).check_password(NEW_PASSWORD)
     with pytest.raises(UnauthenticatedError):
         sign_ins.caller(pair.access)
-    assert len(logged()) == 1
+    assert logged() == ["Changed password."]
 
 
 def test_deactivating_signs_out_and_is_logged_but_spares_oneself(
@@ -121,7 +140,7 @@ def test_deactivating_signs_out_and_is_logged_but_spares_oneself(
     )
     active = dict(User.objects.values_list("username", "is_active"))
     assert active == {"mira": False, "root": True}
-    assert len(logged()) == 1
+    assert logged() == ["deactivated: active → inactive."]
     with pytest.raises(UnauthenticatedError):
         sign_ins.refresh(pair.refresh)
 
@@ -213,7 +232,7 @@ def test_a_key_is_shown_once_and_never_again(viewer: User) -> None:
     assert [secret in body or key.digest in body for body in later] == [False, False]
     assert [key.prefix in body for body in later] == [True, True]
     assert not any(secret in cookie.value for cookie in browser.cookies.values())
-    assert len(logged()) == 1
+    assert logged() == ["made: of: viewer; scopes: read, jobs."]
 
 
 def test_a_superuser_is_offered_a_key_of_their_own(browser: Client, root: User) -> None:
@@ -280,7 +299,7 @@ def test_a_sign_in_is_shown_and_revoked_and_nothing_else(browser: Client, mira: 
     browser.post("/admin/accounts/signin/", {"action": "revoke", "_selected_action": [str(pk)]})
     with pytest.raises(UnauthenticatedError):
         sign_ins.caller(pair.access)
-    assert len(logged()) == 1
+    assert logged() == ["revoked: signed in → signed out."]
 
 
 def test_actions_need_the_csrf_token(root: User, mira: User) -> None:

@@ -35,7 +35,7 @@ def test_the_root_leads_to_the_admin(site: Client) -> None:
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 
 
-@pytest.mark.parametrize("path", ["/v1/version/", "/v1/auth/", "/v2", "/hf/"])
+@pytest.mark.parametrize("path", ["/v1/version/", "/v1/auth/", "/v2"])
 def test_no_address_of_the_api_ends_in_a_slash(site: Client, path: str) -> None:
     assert_envelope(site.get(path), 404, "not_found")
 

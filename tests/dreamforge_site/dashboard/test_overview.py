@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,12 +20,13 @@ from downloader.hub.models import Repo, Snapshot
 from downloader.models import Download
 from dreamforge_site.accounts.models import User
 from dreamforge_site.dashboard import figures, keeping, trends
-from jobs import queueing
+from jobs import queueing, submission
 from jobs.admin.live import HEADER
 from jobs.models import Job, Worker
 from jobs.states import TERMINAL
+from registry import auditing
 from registry.models import Model
-from tests.dreamforge_site.dashboard.conftest import staff
+from tests.callers import staff
 from tests.registry.conftest import a_model
 
 LIVE = {HEADER: "1"}
@@ -291,3 +293,35 @@ def test_chart_data_is_json_that_no_markup_can_leave(operator: Client) -> None:
     start = body.index('type="application/json">') + len('type="application/json">')
     told = json.loads(body[start : body.index("</script>", start)])
     assert set(told) == {"jobs", "waited", "ran", "bytes"}
+
+
+def test_what_people_did_leads_to_the_thing_while_it_is_there(operator: Client) -> None:
+    by = User.objects.get()
+    queueing.pause("io", by=by)
+    job, gone = a_job("queued"), a_job("queued")
+    Job.objects.bulk_create([job, gone])
+    submission.cancel(job, by=by)
+    submission.cancel(gone, by=by)
+    gone.delete()
+    auditing.note_place(Download, "Quarantine", by, "discarded.")
+    assert [address for _, address in latest(operator)] == [
+        "",
+        "",
+        f"/admin/jobs/job/{job.pk}/change/",
+        "/admin/jobs/queue/io/change/",
+    ]
+    assert f'<a href="/admin/jobs/job/{job.pk}/change/"' in text(operator.get("/admin/"))
+
+
+def test_what_somebody_may_not_see_has_no_link(db: None) -> None:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_logentry"))
+    queueing.pause("io", by=user)
+    browser = Client()
+    browser.force_login(user)
+    assert [address for _, address in latest(browser)] == [""]
+
+
+def latest(browser: Client) -> Any:
+    keeping.forget()
+    return browser.get("/admin/").context["latest_actions"]

@@ -7,7 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from dreamforge_site.dashboard import policy
-from tests.dreamforge_site.dashboard.conftest import staff
+from tests.callers import staff
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/jobs/job/", "/admin/jobs/queue/"])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.conf import settings as configured
 from django.contrib.auth.models import Group
 from django.test import Client
+from PIL import Image
 from pytest_django import Settings
 
 from dreamforge_site.accounts.groups import DOWNLOADERS, VIEWERS
@@ -148,15 +152,95 @@ def test_the_worker_rules_the_app_and_keeps_its_shell_only(client: Client) -> No
     assert all(path.startswith("/static/portal/") for path in kept["files"])
 
 
-def test_the_manifest_has_icons_that_are_there(client: Client) -> None:
+def test_the_manifest_has_what_an_app_needs(client: Client) -> None:
     answer = client.get("/app/manifest.webmanifest")
     assert answer["Content-Type"] == "application/manifest+json"
-    icons = [client.get(icon["src"]) for icon in answer.json()["icons"]]
-    assert [icon.status_code for icon in icons] == [200] * 3
-    for icon in icons:
-        icon.close()
+    told = answer.json()
+    assert (told["name"], told["short_name"]) == ("Dream Forge", "Forge")
+    assert (told["start_url"], told["scope"], told["id"]) == ("/app/", "/app/", "/app/")
+    assert told["display"] == "standalone"
+    assert len(told["short_name"]) <= 12  # more does not fit below an icon
+    assert [one["url"] for one in told["shortcuts"]] == [
+        "/app/create",
+        "/app/images",
+        "/app/downloads",
+    ]
 
 
-@pytest.mark.parametrize("address", ["/app/nothing", "/app/downloads/1", "/app/images/"])
+def test_the_icons_of_the_app_have_the_sizes_that_are_told(client: Client) -> None:
+    told = client.get("/app/manifest.webmanifest").json()["icons"]
+    true = [size_of(client, icon["src"]) for icon in told]
+    assert true == [("PNG", icon["sizes"]) for icon in told]
+    assert {"192x192", "512x512"} <= {icon["sizes"] for icon in told}
+    assert [icon["sizes"] for icon in told if icon.get("purpose") == "maskable"] == ["512x512"]
+
+
+def size_of(client: Client, address: str) -> tuple[str | None, str]:
+    answer = client.get(address)
+    image = Image.open(BytesIO(answer.getvalue()))
+    answer.close()
+    return image.format, f"{image.width}x{image.height}"
+
+
+def test_the_offline_page_and_all_it_needs_are_kept(client: Client) -> None:
+    page = client.get("/app/offline").content.decode()
+    found = re.search(r"const FACTS = (\{.*\});", client.get("/app/worker.js").content.decode())
+    assert found is not None
+    kept = {json.loads(found[1])["offline"], *json.loads(found[1])["files"]}
+    needed = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    assert needed
+    assert needed <= kept
+
+
+# One repository
+
+
+def test_the_page_of_a_repository_knows_which(signed_in: Client) -> None:
+    id_ = uuid.uuid4()
+    answer = signed_in.get(f"/app/repositories/{id_}")
+    assert answer.status_code == 200
+    assert facts(answer)["repo_id"] == str(id_)
+
+
+def test_where_files_lie_on_the_disk_is_told_to_staff(signed_in: Client, mira: User) -> None:
+    assert facts(signed_in.get("/app/repositories"))["models_root"] == ""
+    User.objects.filter(pk=mira.pk).update(is_staff=True)
+    told = facts(signed_in.get("/app/repositories"))["models_root"]
+    assert told == str(configured.MODELS_ROOT)
+
+
+# Making an account
+
+
+def test_nobody_makes_an_account_where_that_is_closed(client: Client) -> None:
+    assert client.get("/app/register").status_code == 404
+    assert b"/app/register" not in client.get("/app/sign-in").content
+
+
+def test_where_it_is_open_the_form_is_linked_and_keeps_where_one_wanted_to_go(
+    client: Client, settings: Settings
+) -> None:
+    settings.ALLOW_REGISTRATION = True
+    wanted = "/app/images?q=a%26b"
+    link = re.search(
+        rb'href="(/app/register[^"]*)"', client.get("/app/sign-in", {"next": wanted}).content
+    )
+    assert link is not None
+    answer = client.get(link[1].decode())
+    assert answer.status_code == 200
+    assert answer["Cache-Control"] == "no-store"
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert b'name="next" value="/app/images?q=a%26b"' in answer.content
+
+
+def test_who_is_signed_in_needs_no_new_account(signed_in: Client, settings: Settings) -> None:
+    settings.ALLOW_REGISTRATION = True
+    assert signed_in.get("/app/register")["Location"] == "/app/"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/app/nothing", "/app/downloads/1", "/app/repositories/1", "/app/images/", "/app/register/"],
+)
 def test_other_addresses_are_not_there(signed_in: Client, address: str) -> None:
     assert signed_in.get(address).status_code == 404

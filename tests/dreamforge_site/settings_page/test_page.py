@@ -5,26 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 from pytest_django import Settings
 
 from dreamforge_site.accounts.models import User
 from dreamforge_site.environment import Environment
 from dreamforge_site.settings_page import facts
+from tests.callers import staff
 
 pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/settings/"
 CANARY = "hf_a_token_that_nobody_may_see"
-
-
-def staff(*groups: str) -> Client:
-    user = User.objects.create_user("somebody", is_staff=True)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    browser = Client()
-    browser.force_login(user)
-    return browser
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def text(answer: Any) -> str:
 
 @pytest.mark.usefixtures("with_secrets")
 def test_secrets_are_shown_as_set_or_unset() -> None:
-    page = text(staff("operators").get(PAGE))
+    page = text(staff("somebody", "operators").get(PAGE))
     assert CANARY not in page
     assert "HF_TOKEN" in page
     assert "CIVITAI_TOKEN" in page
@@ -53,7 +45,7 @@ def test_secrets_are_shown_as_set_or_unset() -> None:
 
 
 def test_every_variable_is_there_with_what_it_does() -> None:
-    page = text(staff("viewers").get(PAGE))
+    page = text(staff("somebody", "viewers").get(PAGE))
     names = [row.name for section in facts.variables() for row in section.rows]
     assert len(names) == len(Environment.model_fields)
     assert [name for name in names if name not in page] == []
@@ -61,14 +53,14 @@ def test_every_variable_is_there_with_what_it_does() -> None:
 
 @pytest.mark.usefixtures("with_secrets")
 def test_a_viewer_sees_and_an_operator_checks() -> None:
-    viewer = staff("viewers")
+    viewer = staff("somebody", "viewers")
     assert "Check now" not in text(viewer.get(PAGE))
     assert viewer.post(PAGE, {"source": "hf"}).status_code == 403
 
 
 @pytest.mark.usefixtures("with_secrets")
 def test_a_check_that_fails_is_told_without_the_token() -> None:
-    operator = staff("operators")
+    operator = staff("somebody", "operators")
     assert "Check now" in text(operator.get(PAGE))
     page = text(operator.post(PAGE, {"source": "hf"}, follow=True))
     assert "never worked" in page
@@ -83,6 +75,6 @@ def test_who_is_not_staff_is_sent_to_sign_in() -> None:
 
 
 def test_the_page_costs_few_queries(django_assert_max_num_queries: Any) -> None:
-    browser = staff("operators")
+    browser = staff("somebody", "operators")
     with django_assert_max_num_queries(12):
         browser.get(PAGE)

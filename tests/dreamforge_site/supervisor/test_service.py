@@ -17,6 +17,7 @@ import pytest
 from dreamforge_site.environment import read
 from dreamforge_site.processes.listening import listen
 from dreamforge_site.supervisor import descendants, service
+from dreamforge_site.supervisor.lines import Style
 from tests.dreamforge_site.supervisor.conftest import ServiceStarter, service_environment
 from tests.dreamforge_site.supervisor.supervised import Supervised, wait_until
 
@@ -194,6 +195,16 @@ def test_the_service_asks_itself_by_a_name_it_answers_to(
 ) -> None:
     given = {"DF_ENV": "production", "DF_SECRET_KEY": SECRET_KEY, "DF_ALLOWED_HOSTS": hosts}
     assert service.own_name(read({**given, "DF_PORT": "8123"}, tmp_path)) == header
+
+
+def test_no_child_is_handed_the_password_of_the_first_administrator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DF_ADMIN_PASSWORD", "canary password")
+    monkeypatch.setenv("DF_PORT", "8123")
+    handed = service.child_environment(read({}, tmp_path), Style(json=True, colour=False))
+    assert handed["DF_PORT"] == "8123"
+    assert [name for name, value in handed.items() if "canary" in value] == []
 
 
 def test_in_development_it_asks_itself_as_localhost(tmp_path: Path) -> None:

@@ -6,24 +6,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from dreamforge_site.accounts import keys
 from dreamforge_site.accounts.models import User
 from jobs import kinds, lifecycle, submission
 from jobs.errors import Failure
 from jobs.models import Job
 from jobs.states import State
+from tests.callers import client_of, member
 from tests.jobs.api.kinds import TABLE
-
-SCOPES = ("read", "jobs", "admin")
 
 
 @pytest.fixture(autouse=True)
-def signing_in_is_needed(settings: Settings) -> None:
-    settings.AUTH_REQUIRED = True
+def _signing_in(signing_in_is_needed: None) -> None:
+    """In all of these tests."""
 
 
 @pytest.fixture
@@ -36,32 +33,13 @@ def letters(settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture
-def mira(db: None) -> User:
-    return User.objects.create_user("mira")
-
-
-@pytest.fixture
-def otto(db: None) -> User:
-    return User.objects.create_user("otto")
-
-
-@pytest.fixture
 def keeper(db: None) -> User:
-    user = User.objects.create_user("keeper", is_staff=True)
-    user.groups.set(Group.objects.filter(name="operators"))
-    return user
+    return member("keeper", "operators")
 
 
 @pytest.fixture
 def viewer(db: None) -> User:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.groups.set(Group.objects.filter(name="viewers"))
-    return user
-
-
-def client_of(user: User, *scopes: str) -> APIClient:
-    key = keys.make(user, "test", scopes or SCOPES)
-    return APIClient(headers={"X-API-Key": key.revealed})
+    return member("viewer", "viewers")
 
 
 @pytest.fixture
@@ -100,6 +78,6 @@ TO: dict[str, Callable[[Job], Any]] = {
 
 def a_job(owner: User | None, state: str = State.QUEUED, **params: Any) -> Job:
     """A job that came to `state` as jobs do."""
-    job = submission.submit("selftest", params, owner)
+    job = submission.submit(params.pop("type", "selftest"), params, owner)
     TO[state](job)
     return Job.objects.get(id=job.pk)

@@ -14,10 +14,11 @@ from jobs import claims, dead_letters
 from jobs.errors import InvalidState
 from jobs.models import Job, Queue
 from jobs.states import State
+from tests.callers import client_of
 from tests.dreamforge_site.api.test_failures import assert_envelope
 from tests.jobs import invariants
 
-from .conftest import a_job, client_of
+from .conftest import a_job
 
 
 def act(api: APIClient, job: Job, action: str, body: Any = None, **headers: str) -> Any:

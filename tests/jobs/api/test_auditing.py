@@ -50,4 +50,7 @@ def test_a_refused_cancel_is_not(api: APIClient, keeper: User) -> None:
 def test_pausing_and_resuming_a_queue_are_written_down_with_the_reason(api: APIClient) -> None:
     api.post("/v1/queues/io/pause", {"reason": "a new disk"}, format="json")
     api.post("/v1/queues/io/resume")
-    assert entries() == [("keeper", "paused: a new disk."), ("keeper", "resumed.")]
+    assert entries() == [
+        ("keeper", "paused: open → paused (a new disk)."),
+        ("keeper", "resumed: paused (a new disk) → open."),
+    ]

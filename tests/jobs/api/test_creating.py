@@ -16,9 +16,10 @@ from jobs import kinds
 from jobs.api.answers import accepted
 from jobs.api.serializers import CreatedSerializer
 from jobs.models import Event, Job
+from tests.callers import client_of
 from tests.dreamforge_site.api.test_failures import assert_envelope
 
-from .conftest import a_job, client_of
+from .conftest import a_job
 
 
 def problems(answer: Any) -> dict[str, list[str]]:

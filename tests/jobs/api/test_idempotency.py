@@ -12,9 +12,8 @@ from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
 from jobs.models import IdempotencyKey, Job
+from tests.callers import client_of
 from tests.dreamforge_site.api.test_failures import assert_envelope
-
-from .conftest import client_of
 
 BODY = {"type": "selftest", "items": 2}
 

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
 from dreamforge_site.accounts.models import User
@@ -13,9 +14,10 @@ from jobs import submission
 from jobs.api.urls import urlpatterns
 from jobs.models import Job
 from jobs.states import State
+from tests.callers import client_of
 from tests.dreamforge_site.api.test_failures import assert_envelope
 
-from .conftest import a_job, client_of
+from .conftest import a_job
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -138,6 +140,29 @@ def test_a_key_for_jobs_is_no_way_around_the_scope_of_a_kind(
     assert wide.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
     assert_envelope(narrow.post(f"/v1/jobs/{job_id}/requeue", {}), 403, "forbidden")
     assert Job.objects.count() == 1
+
+
+def test_a_key_for_jobs_runs_no_dead_letter_of_a_kind_beyond_it(
+    db: None, django_user_model: Any
+) -> None:
+    keeper = django_user_model.objects.create_superuser("mighty")
+    narrow, wide = client_of(keeper, "jobs"), client_of(keeper, "jobs", "models")
+    scan = a_job(keeper, "dead", type="scan", path="acme")
+    assert narrow.post("/v1/jobs:requeue-dead", {}).json() == {"requeued": [], "refused": []}
+    named = narrow.post("/v1/jobs:requeue-dead", {"type": "scan"})
+    assert_envelope(named, 403, "forbidden")
+    assert [job.pk for job in Job.objects.dead()] == [scan.pk]
+    assert len(wide.post("/v1/jobs:requeue-dead", {}).json()["requeued"]) == 1
+
+
+def test_who_may_change_jobs_runs_no_dead_letter_of_a_kind_that_needs_more(
+    mira: User, viewer: User, django_user_model: Any
+) -> None:
+    viewer.user_permissions.add(Permission.objects.get(codename="change_job"))
+    a_job(django_user_model.objects.create_superuser("mighty"), "dead", type="scan", path="acme")
+    images = a_job(mira, "dead")
+    told = client_of(viewer).post("/v1/jobs:requeue-dead", {}).json()
+    assert [entry["id"] for entry in told["requeued"]] == [str(images.pk)]
 
 
 def test_any_signed_in_user_creates_jobs_of_an_open_type(mira: User) -> None:

@@ -139,9 +139,7 @@ def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_any_order_of_pages_news_overflows_and_takes_yields_each_event_once() -> None:
-    run_state_machine_as_test(
-        Story, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(Story, settings=settings(max_examples=150, stateful_step_count=40))
 
 
 def test_news_that_does_not_follow_what_was_seen_sends_it_to_the_database() -> None:

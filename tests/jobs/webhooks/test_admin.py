@@ -98,7 +98,8 @@ def test_a_delivery_is_sent_again_and_that_is_on_record(
 
 
 def test_what_cannot_be_sent_again_is_told(browser: Client, delivery: WebhookDelivery) -> None:
-    endpoints.disable(delivery.endpoint_id, "Gone.")
+    assert delivery.endpoint is not None
+    endpoints.disable(delivery.endpoint, "Gone.")
     assert "resume it first" in act(browser, DELIVERIES, "resend", delivery.id)
     assert not LogEntry.objects.exists()
 

@@ -147,7 +147,7 @@ def test_a_test_is_owed_at_once(caller: APIClient, endpoint: WebhookEndpoint) ->
 
 
 def test_a_disabled_webhook_is_resumed(caller: APIClient, endpoint: WebhookEndpoint) -> None:
-    endpoints.disable(endpoint.id, "The receiver answered 410 Gone.")
+    endpoints.disable(endpoint, "The receiver answered 410 Gone.")
     assert caller.get(f"/v1/webhooks/{endpoint.id}").json()["condition"] == "disabled"
     resumed = caller.post(f"/v1/webhooks/{endpoint.id}/resume").json()
     assert (resumed["condition"], resumed["reason"]) == ("active", "")

@@ -114,7 +114,7 @@ def test_gone_disables_the_endpoint_and_gives_up_what_it_was_owed(
     with pytest.raises(InvalidState):
         deliveries.resend(WebhookDelivery.objects.select_related("endpoint")[0])
     with pytest.raises(InvalidState):
-        endpoints.test(endpoint)
+        endpoints.test(endpoint, by=None)
 
 
 def test_an_endpoint_that_fails_for_a_day_is_paused_and_a_test_that_arrives_resumes_it(
@@ -132,9 +132,9 @@ def test_an_endpoint_that_fails_for_a_day_is_paused_and_a_test_that_arrives_resu
     finish(submit(owner))
     make_due()
     assert claim_next() is None
-    endpoints.test(endpoint)
+    endpoints.test(endpoint, by=None)
     with pytest.raises(InvalidState):
-        endpoints.test(endpoint)
+        endpoints.test(endpoint, by=None)
     assert send_next().event == "webhook.test"
     endpoint.refresh_from_db()
     assert (endpoint.condition, endpoint.failing_since) == (Condition.ACTIVE, None)
@@ -150,8 +150,8 @@ def test_resuming_sends_what_has_waited_without_further_delay(
     send_next()
     WebhookDelivery.objects.update(next_at=timezone.now() + timedelta(hours=8))
     WebhookEndpoint.objects.update(condition=Condition.PAUSED)
-    assert endpoints.resume(endpoint.id)
-    assert not endpoints.resume(endpoint.id)
+    assert endpoints.resume(endpoint)
+    assert not endpoints.resume(endpoint)
     assert send_next().status == Outcome.DELIVERED
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
@@ -15,6 +14,7 @@ import pytest
 from jobs.webhooks import guard, transport
 from jobs.webhooks.errors import Undeliverable
 from jobs.webhooks.transport import Answer
+from tests import certificates
 from tests.jobs.webhooks.conftest import Receive
 from tests.jobs.webhooks.receiver import Reply
 
@@ -155,13 +155,8 @@ def test_proxies_of_the_environment_are_not_asked(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """Of 127.0.0.1, signed by nobody but itself."""
-    key, found = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    whose = ["-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(found)]
-    subprocess.run([*made.split(), *whose, *files], check=True, capture_output=True)
-    return key, found
+    """Of 127.0.0.1, signed by nobody but itself; and its key."""
+    return certificates.for_loopback(tmp_path)
 
 
 def read_request(connection: socket.socket) -> None:
@@ -174,7 +169,7 @@ def read_request(connection: socket.socket) -> None:
         lines.read(length)
 
 
-def over_tls(key: Path, certificate: Path) -> Behaviour:
+def over_tls(certificate: Path, key: Path) -> Behaviour:
     def speak(accepted: socket.socket, _: threading.Event) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
@@ -201,7 +196,7 @@ def test_https_reaches_a_receiver_whose_certificate_is_trusted(
     serve: Callable[[Behaviour], RawServer],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     transport._tls.cache_clear()
     try:
         server = serve(over_tls(*certificate))
