@@ -103,6 +103,12 @@ class UserAdmin(ToldAdmin, DjangoUserAdmin[User], LongListAdmin):  # type: ignor
         done = [user for user in others if deactivating.deactivate(user, by=request.user)]
         self.message_user(request, f"{len(done)} deactivated.", messages.SUCCESS)
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Who is shut out here is signed out too, as by the list's action."""
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            sign_ins.end_all(obj)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A user's sign-ins go with the user, though nobody deletes one alone."""
         found, counts, lacking, protected = super().get_deleted_objects(objs, request)

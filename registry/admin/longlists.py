@@ -86,8 +86,10 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         self.is_counted = not self.paginator.has_more
         self.can_show_all = self.is_counted and self.result_count <= self.list_max_show_all
         self.multi_page = self.result_count > self.list_per_page
-        self.show_full_result_count, self.full_result_count = False, None
-        self.show_admin_actions = True
+        self.show_full_result_count, self.show_admin_actions = False, True
+        # What differs from the count has unfold tell it above the list, with a way back to all.
+        is_part = self.is_counted and (self.has_active_filters or bool(self.query))
+        self.full_result_count = None if is_part else self.result_count
         page = self._page(positions.read(request.GET.get(PAGE_VAR, ""), self.keys))
         self.result_list = page.rows
         self.page_links = self._links(page) if page.before or page.after else []

@@ -161,7 +161,12 @@ def words_of(pid: int) -> list[str]:
 def streams(page: Page, path: str) -> list[Request]:
     """Filled with the requests of streams, as they are made."""
     found: list[Request] = []
-    page.on("request", lambda asked: found.append(asked) if re.search(path, asked.url) else None)
+
+    def note(asked: Request) -> None:
+        if re.search(path, asked.url):
+            found.append(asked)
+
+    page.on("request", note)
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 from django.contrib.messages import get_messages
 from django.db import transaction
@@ -128,15 +128,12 @@ class Crawl:
             self.browser.cookies.update(cookies)
 
     def _is_new(self, address: str) -> bool:
-        """Whether it is one of the first of its view, or asks its view something new."""
+        """Whether it is one of the first of its view; of those with a query, one is enough."""
         parts = urlsplit(address)
         view = _view(parts.path)
-        asked = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        shapes = [(view, name) for name in asked] or [(view,)]
-        is_new = not self._visits[(address,)] and any(
-            self._visits[shape] < (1 if asked else _most(view)) for shape in shapes
-        )
-        self._visits.update([(address,), *shapes] if is_new else [])
+        shape, most = ((view, "?"), 1) if parts.query else ((view,), _most(view))
+        is_new = not self._visits[(address,)] and self._visits[shape] < most
+        self._visits.update([(address,), shape] if is_new else [])
         return is_new
 
     def _would_press(self, press: Press) -> bool:

@@ -21,6 +21,8 @@ from jobs.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoin
 from registry.models import Model
 
 MANY = 10_000
+FEW = 4  # fewer than a page has: a question for each row would show
+FEW_IMAGES = 30  # more than a job's page shows: only then it counts the others
 IMAGES = 500
 MODEL_FILES = 2_000
 GROUPS = 200  # people make them, by hand
@@ -41,6 +43,7 @@ class Kind:
     numbered: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()
     older: tuple[str, ...] = ("created_at",)
+    few: int = FEW
     most: int = MANY
 
 
@@ -111,7 +114,9 @@ def _work(made: Rows, fetched: Job) -> list[Kind]:
         Kind(job, older=("created_at", "available_at", "started_at")),
         Kind(fetched, older=("created_at", "available_at", "started_at")),
         Kind(event, counted=("seq",), older=("ts",)),
-        Kind(made.image, numbered=("s3_key",), counted=("item_index",), most=IMAGES),
+        Kind(
+            made.image, numbered=("s3_key",), counted=("item_index",), few=FEW_IMAGES, most=IMAGES
+        ),
         Kind(file, numbered=("path",), older=()),
         Kind(worker, fresh=(), numbered=("id",), older=("seen_at",)),
     ]
@@ -162,10 +167,17 @@ def _messages(made: Rows, endpoint: WebhookEndpoint) -> list[Kind]:
     ]
 
 
-def multiply(made: Rows, first: int, last: int | None = None) -> None:
-    """Copies of each row, numbered from `first` on: to `last`, or as many as its page can have."""
-    for kind in made.kinds:
-        _copy(kind, first, kind.most - 1 if last is None else last)
+def add_few(made: Rows) -> None:
+    _add(made, [(kind, 1, kind.few - 1) for kind in made.kinds])
+
+
+def add_many(made: Rows) -> None:
+    _add(made, [(kind, kind.few, kind.most - 1) for kind in made.kinds])
+
+
+def _add(made: Rows, copies: list[tuple[Kind, int, int]]) -> None:
+    for kind, first, last in copies:
+        _copy(kind, first, last)
     _one_for_each_job(made.download, {"job_id": "job.id", "created_at": "job.created_at"})
     fresh = {"id": NEW_ID[connection.vendor], "s3_key": "'of ' || job.id"}
     _one_for_each_job(made.image, {"job_id": "job.id", **fresh})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from tests.dreamforge_site.crawling import Crawl
 
 pytestmark = pytest.mark.django_db
 
-ROLES: dict[str, Callable[[], User]] = {}
 STAFF = ("viewers", "downloaders", "operators", "superuser")
 
 

@@ -25,8 +25,7 @@ from tests.dreamforge_site.manyrows import Rows
 
 pytestmark = pytest.mark.django_db
 
-FEW = 30  # more than the images that a job's page shows: only then it counts the others
-PER_PAGE = 5
+PER_PAGE = 10
 MOST_ROWS = 505  # the images of a job; lists of the API have 50 or 200 and one more
 # What looks back over a bounded number of jobs.
 LOOKS_BACK = {"overview": 4_000, "a model with its files": 1_000}
@@ -156,10 +155,10 @@ def look_around() -> Looks:
     rows = manyrows.one_of_each()
     browser = Client()
     browser.force_login(rows.boss)
-    manyrows.multiply(rows, 1, FEW)
+    manyrows.add_few(rows)
     ContentType.objects.get_for_models(*apps.get_models())  # looked up once a process
     few = look_at_all(browser, addresses(rows))
-    manyrows.multiply(rows, FEW + 1)
+    manyrows.add_many(rows)
     many = look_at_all(browser, addresses(rows))
     for label in CHANGELISTS:
         links = many[label].links

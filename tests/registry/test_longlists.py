@@ -79,9 +79,9 @@ def link(answer: Any, rel: str) -> str:
 
 
 def walk(browser: Client, address: str, rel: str) -> Iterator[list[Any]]:
-    """The rows of each page, from this one on."""
+    """The rows of each page, from this one on; of a walk in circles the first."""
     path, answer = urlsplit(address).path, browser.get(address)
-    while True:
+    for _ in range(ROWS):
         yield list(shown(answer).result_list)
         url = link(answer, rel)
         if not url:
@@ -213,6 +213,16 @@ def told(browser: Client) -> str:
     page = browser.get(MODELS).content.decode()
     [count] = re.findall(r'<p class="df-pages-count">(.*?)</p>', page, re.DOTALL)
     return " ".join(count.split())
+
+
+def test_a_part_of_the_list_is_counted_above_it_with_a_way_back_to_all(
+    boss: Client, models: list[Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = (MODELS, f"{MODELS}?kind__exact=lora", f"{MODELS}?q=nothing")
+    told = ["(<a href=" in boss.get(page).content.decode() for page in pages]
+    monkeypatch.setattr(longlists, "COUNTED", 2)
+    told += ["(<a href=" in boss.get(page).content.decode() for page in pages[:2]]
+    assert told == [False, True, True, False, False]
 
 
 def test_counts_of_each_choice_are_not_offered(boss: Client, models: list[Model]) -> None:

@@ -61,7 +61,8 @@ def test_a_name_that_fits_nothing_is_told(snapshot: Snapshot, path: str) -> None
 
 def test_thousands_of_names_are_held_against_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = listed(*(f"part/{n:05}.bin" for n in range(20_000)))
-    monkeypatch.setattr(selecting.fnmatch, "translate", None)  # who tries a pattern breaks
+    # Who tries a pattern breaks.
+    monkeypatch.setattr("downloader.hub.selecting.fnmatch.translate", None)
     wanted = [f"part/{n:05}.bin" for n in range(0, 20_000, 2)]
     assert selecting.select(snapshot, [{"path": path} for path in wanted]) == wanted
 

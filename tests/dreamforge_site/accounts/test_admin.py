@@ -145,6 +145,16 @@ def test_deactivating_signs_out_and_is_logged_but_spares_oneself(
         sign_ins.refresh(pair.refresh)
 
 
+def test_taking_the_tick_from_active_signs_out_for_good(browser: Client, mira: User) -> None:
+    pair = sign_ins.begin(mira)
+    page = f"/admin/accounts/user/{mira.pk}/change/"
+    browser.post(page, {"username": "mira", "email": mira.email})
+    browser.post(page, {"username": "mira", "email": mira.email, "is_active": "on"})
+    assert User.objects.get(pk=mira.pk).is_active
+    with pytest.raises(UnauthenticatedError):
+        sign_ins.refresh(pair.refresh)
+
+
 def test_a_user_with_keys_and_sign_ins_can_be_deleted(browser: Client, mira: User) -> None:
     keys.make(mira, "renders", ["read"])
     sign_ins.begin(mira)
