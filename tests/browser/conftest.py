@@ -14,7 +14,14 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 from dreamforge_site.environment import BASE_DIR
 from tests.browser import portal
@@ -207,6 +214,22 @@ def pocket(browser: Browser, forge: portal.World) -> Iterator[Page]:
     with visit(browser, forge.base, viewport=portal.PHONE) as page:
         portal.sign_in(page, portal.MEMBER)
         yield page
+
+
+@pytest.fixture
+def context(browser: Browser, forge: portal.World) -> Iterator[BrowserContext]:
+    """Without the watch over its console, where refusals and absences are told."""
+    made = browser.new_context(base_url=forge.base)
+    made.set_default_timeout(WAIT_MS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def member_page(context: BrowserContext) -> Page:
+    page = context.new_page()
+    portal.sign_in(page, portal.MEMBER)
+    return page
 
 
 def is_wider_than_its_window(page: Page) -> bool:

@@ -101,6 +101,17 @@ def sign_in(page: Page, account: tuple[str, str], address: str = "/app/") -> Non
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
 
 
+def begin(page: Page, prompt: str, count: int = 1) -> None:
+    """Starts a job of images; over when it draws."""
+    page.goto("/app/create")
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Width").fill("64")
+    page.get_by_label("Height").fill("64")
+    page.get_by_label("Images", exact=True).fill(str(count))
+    page.get_by_role("button", name="Draw", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Drawing", timeout=60_000)
+
+
 def draw(page: Page, prompt: str, *, count: int = 1, steps: int = 2, side: int = 64) -> Locator:
     """Fills the form, starts, and waits for the end; the images."""
     page.goto("/app/create")
