@@ -45,7 +45,8 @@ def test_without_a_network_the_offline_page_stands_in_and_comes_back_by_itself(
     assert barriers(installed) == []
     installed.screenshot(path=SCREENSHOTS / "portal-offline-phone.png")
     installed.context.set_offline(False)
-    expect(installed.get_by_role("heading", name="Images", exact=True)).to_be_visible()
+    images = installed.get_by_role("heading", name="Images", exact=True)
+    expect(images).to_be_visible(timeout=WAIT_MS)
 
 
 def test_the_button_of_the_offline_page_works_once_the_service_is_back(

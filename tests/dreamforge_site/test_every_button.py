@@ -34,7 +34,7 @@ def a_busy_day(db: None, settings: Settings, tmp_path: Path) -> None:
         },
     }
     keeping.forget()
-    seeding.sow(jobs_of_the_day=3)
+    seeding.sow(jobs_of_the_day=1)
     _a_repository_with_files()
 
 

@@ -213,7 +213,7 @@ def lists_below(resolver: URLResolver) -> Iterator[str]:
     for one in resolver.url_patterns:
         if isinstance(one, URLResolver):
             yield from lists_below(one)
-        elif isinstance(one, URLPattern) and _is_list(_view(one)):
+        elif _is_list(_view(one)):
             yield str(one.name)
 
 
