@@ -97,7 +97,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
-            pass
+            raise NotOneHost
         super().on_headers_complete()
 
     def give(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
