@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from downloader.library.watch import FileState
@@ -27,7 +28,8 @@ class Download(models.Model):
     bytes_received = models.BigIntegerField(default=0)
     rate_bps = models.BigIntegerField(default=0)
     # Of the row. Its job is older, but the order of jobs is no order of the few that download.
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # In the database too: a worker of the version before knows nothing of it.
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -37,7 +37,7 @@ def discard(id_: str, *, by: Any = None) -> int:
 
 
 def _told(id_: str) -> dict[str, str]:
-    suspect = configured.store().quarantined().get(id_)
+    suspect = configured.store().suspect(id_)
     file = {"file": suspect.path, "source": suspect.source_uri} if suspect else {}
     return {**file, "id": id_}
 

@@ -34,6 +34,8 @@ EVERYTHING = "Everything on the disk"
 
 def started(job: Job, by: Any) -> None:
     """Stands at the repository or the model that the job is about, else at the job."""
+    if by is None:
+        return
     thing, word = _about(job.params), WORDS[job.type]
     told = _particulars(job.params, thing)
     if thing is None:
@@ -44,6 +46,8 @@ def started(job: Job, by: Any) -> None:
 
 def begun(type_name: str, params: Mapping[str, Any], by: Any) -> None:
     """The same work without a job: a command does it."""
+    if by is None:
+        return
     thing = _about(params)
     message = auditing.sentence(f"{WORDS[type_name]} started", *_particulars(params, thing))
     if thing is None:

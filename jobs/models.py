@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils import timezone
 
 from jobs import thumbnails
@@ -209,7 +209,9 @@ class Artifact(models.Model):
     sha256 = models.CharField(max_length=64)
     pixels_sha256 = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField()
-    has_thumbnail = models.BooleanField(default=False)  # a small picture is stored beside it
+    # A small picture is stored beside it. The database has the default too, here and below: workers
+    # of the version before still write rows when `migrate` has run already.
+    has_thumbnail = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -261,7 +263,7 @@ class Worker(models.Model):
     slots = models.PositiveSmallIntegerField(default=1)
     devices = models.JSONField(default=list)
     # Of each device by its name, as far as its driver tells: label, total, used, peak (bytes).
-    device_facts = models.JSONField(default=dict)
+    device_facts = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
     warm_models = models.JSONField(default=list)
     version = models.CharField(max_length=32, blank=True)
     stopping = models.BooleanField(default=False)

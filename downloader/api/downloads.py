@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from downloader import showing
 from downloader.api import examples, serializers
-from downloader.api.posting import PARAMETERS, JobPost
+from downloader.api.posting import PARAMETERS, Along, JobPost
 from downloader.hub import choosing
 from downloader.hub.api import examples as hub_examples
 from downloader.hub.api.serializers import DownloadPostSerializer
@@ -81,8 +81,8 @@ class DownloadsView(DownloadsList, JobPost):
     def post(self, request: Request) -> Response:
         wanted = self.wanted(request)
 
-        def make() -> Job:
-            return self.submitted(choosing.asked_for(wanted, by=request.user))
+        def make(along: Along) -> Job:
+            return self.submitted(choosing.asked_for(wanted, by=request.user), along)
 
         return self.start(request, "downloads.create", make, accepted)
 

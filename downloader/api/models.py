@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -39,11 +40,11 @@ class ModelDownloadView(JobPost):
     def post(self, request: Request) -> Response:
         wanted = self.wanted(request)
         scope = f"jobs.{self.type_name}"
-        return self.start(request, scope, lambda: self.submitted(wanted), accepted)
+        return self.start(request, scope, partial(self.submitted, wanted), accepted)
 
 
 class ModelsVerifyView(JobPost):
-    serializer_class = parameters.VerifySerializer
+    serializer_class = parameters.VerifyBodySerializer
     type_name = kinds.VERIFY.name
 
     @extend_schema(
@@ -63,7 +64,7 @@ class ModelsVerifyView(JobPost):
     def post(self, request: Request) -> Response:
         wanted = self.wanted(request)
         scope = f"jobs.{self.type_name}"
-        return self.start(request, scope, lambda: self.submitted(wanted), accepted)
+        return self.start(request, scope, partial(self.submitted, wanted), accepted)
 
 
 class ModelRemoveView(GenericAPIView[Model]):

@@ -46,12 +46,15 @@ class DownloadSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(error.message) from None
 
 
-class VerifySerializer(serializers.Serializer[Any]):
+class VerifyBodySerializer(serializers.Serializer[Any]):
     model_id = serializers.UUIDField(required=False, help_text="Absent: every installed model.")
     repair = serializers.BooleanField(
         default=False, help_text="Fetch what is missing or damaged again."
     )
 
+
+class VerifySerializer(VerifyBodySerializer):
+    # Not for the body of a request: one that was granted and is repeated gets its first answer.
     def validate_model_id(self, model_id: uuid.UUID) -> uuid.UUID:
         """As for a job of images: a model that is none is refused at once."""
         if not Model.objects.filter(pk=model_id).exists():

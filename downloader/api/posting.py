@@ -3,10 +3,10 @@ request does not meet, and the answer, at once or when the job is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db.models import Model
 from rest_framework import serializers, status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -16,7 +16,7 @@ from downloader.api.serializers import DownloadDetailSerializer
 from downloader.hub.errors import HubError
 from downloader.hub.models import Repo
 from downloader.library.errors import DownloadError
-from jobs import idempotency, rows, submission
+from jobs import idempotency, submission
 from jobs import kinds as job_kinds
 from jobs.api import documentation, queries
 from jobs.api.access import caller
@@ -38,6 +38,7 @@ class NothingSerializer(serializers.Serializer[Any]):
 
 
 Answering = Callable[[Job], Reply]
+Along = Callable[[Job], Sequence[Model]]  # rows that are stored with the job, all or none
 # For the documentation of every such call; with `?wait=` it answers as the download does.
 PARAMETERS = [documentation.IDEMPOTENCY, documentation.PREFER, *documentation.CREATED]
 ANSWERS = {202: HubJobSerializer, 200: DownloadDetailSerializer}
@@ -69,23 +70,21 @@ class JobPost(GenericAPIView[Repo]):
         body.is_valid(raise_exception=True)
         return dict(body.to_representation(body.validated_data))
 
-    def submitted(self, params: Mapping[str, Any]) -> Job:
+    def submitted(self, params: Mapping[str, Any], along: Along) -> Job:
         given = {name: value for name, value in params.items() if value is not None}
-        return submission.submit(self.type_name, given, caller(self.request))
+        return submission.submit(self.type_name, given, caller(self.request), along=along)
 
     def start(
-        self, request: Request, scope: str, make: Callable[[], Job], answering: Answering
+        self, request: Request, scope: str, make: Callable[[Along], Job], answering: Answering
     ) -> Response:
-        """The answer to the one job that `make` stores, or the one kept under the same key."""
+        """The answer to the one job that `make` stores, or the one kept under the same key. What
+        `make` checks before, it checks outside of a transaction: it can take a while."""
 
         def work(keep: Keep) -> Reply:
             try:
-                with transaction.atomic():
-                    reply = answering(make())
-                    rows.insert(keep(reply))
+                return answering(make(lambda job: keep(answering(job))))
             except (HubError, DownloadError) as error:
                 raise Declined(error) from error
-            return reply
 
         reply = idempotency.once_along(
             caller=str(request.user.pk),

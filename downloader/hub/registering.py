@@ -55,12 +55,11 @@ def register(
 
 def set_auto_sync(repo: Repo, auto_sync: bool, *, by: Any = None) -> None:
     """Whether it is synced by itself when its source has news."""
-    changes = auditing.changes({"auto_sync": repo.auto_sync}, {"auto_sync": auto_sync})
-    if not changes:
-        return
+    other = Repo.objects.filter(pk=repo.pk, auto_sync=not auto_sync)
+    changes = auditing.changes({"auto_sync": not auto_sync}, {"auto_sync": auto_sync})
     with transaction.atomic():
-        Repo.objects.filter(pk=repo.pk).update(auto_sync=auto_sync)
-        auditing.note(repo, by, auditing.sentence("changed", changes))
+        if other.update(auto_sync=auto_sync):
+            auditing.note(repo, by, auditing.sentence("changed", changes))
     repo.auto_sync = auto_sync
 
 

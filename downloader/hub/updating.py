@@ -7,10 +7,12 @@ older commit stays, under its own name.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Model
 
 from downloader import configured
 from downloader.hub import bringing, ending, registering, syncing, watching
@@ -25,7 +27,13 @@ from jobs.patience import persist
 from jobs.run import Run
 
 
-def approve(repo: Repo, owner: AbstractBaseUser | None, *, by: Any = None) -> Job:
+def approve(
+    repo: Repo,
+    owner: AbstractBaseUser | None,
+    *,
+    by: Any = None,
+    along: Callable[[Job], Sequence[Model]] = lambda _job: (),
+) -> Job:
     """The job that brings the repository to its newest commit; InvalidState when none is known to
     be newer."""
     if not watching.can_move(repo.revision):
@@ -33,7 +41,7 @@ def approve(repo: Repo, owner: AbstractBaseUser | None, *, by: Any = None) -> Jo
     if not (repo.commit and repo.update_commit):
         raise InvalidState(f"No update of {repo} is known; check it first.")
     params = {"repo_id": str(repo.pk), "from_commit": repo.commit}
-    return submission.submit(UPDATE.name, params, owner, by=by)
+    return submission.submit(UPDATE.name, params, owner, by=by, along=along)
 
 
 def update(run: Run) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from django.db.models.fields.json import KT
 from downloader import kinds
 from downloader.hub.models import RepoFile
 from jobs.models import Job
-from jobs.states import State
+from jobs.states import LIVE, State
 
-ONGOING = (State.QUEUED, State.RUNNING)
 # Files that were chosen by id: their first one says whose they are, without reading ten thousand.
 FIRST_FILE = "params__artifact_ids__0"
 MOST_BY_FILES = 200
@@ -60,7 +59,8 @@ def _named(repo_ids: Collection[uuid.UUID]) -> Iterable[tuple[uuid.UUID, Row]]:
 
 def _by_files(repo_ids: Collection[uuid.UUID]) -> Iterable[tuple[uuid.UUID, Row]]:
     chosen = _ongoing().filter(**{f"{FIRST_FILE}__isnull": False})
-    rows = list(chosen.annotate(file=KT(FIRST_FILE)).values(*SHOWN, "file")[:MOST_BY_FILES])
+    first_first = chosen.order_by("-status", "created_at")  # "running" stands after "queued"
+    rows = list(first_first.annotate(file=KT(FIRST_FILE)).values(*SHOWN, "file")[:MOST_BY_FILES])
     if not rows:
         return
     files = RepoFile.objects.filter(pk__in={row["file"] for row in rows})
@@ -70,7 +70,7 @@ def _by_files(repo_ids: Collection[uuid.UUID]) -> Iterable[tuple[uuid.UUID, Row]
 
 
 def _ongoing() -> Any:
-    return Job.objects.filter(status__in=ONGOING, type__in=kinds.TYPES)
+    return Job.objects.filter(status__in=LIVE, type__in=kinds.TYPES)
 
 
 def _first_first(entry: tuple[uuid.UUID, Row]) -> tuple[bool, Any]:

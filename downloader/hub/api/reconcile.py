@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -71,7 +72,7 @@ class ScanView(JobPost):
     def post(self, request: Request) -> Response:
         wanted = self.wanted(request)
         message = accepted("The scan is queued.")
-        return self.start(request, "hub.scan", lambda: self.submitted(wanted), message)
+        return self.start(request, "hub.scan", partial(self.submitted, wanted), message)
 
 
 class RepoJobPost(JobPost):
@@ -82,7 +83,7 @@ class RepoJobPost(JobPost):
     def started(self, request: Request, repo_id: uuid.UUID, message: str) -> Response:
         wanted = {**self.wanted(request), "repo_id": str(registering.get(repo_id).pk)}
         scope = f"hub.{self.type_name}:{repo_id}"
-        return self.start(request, scope, lambda: self.submitted(wanted), accepted(message))
+        return self.start(request, scope, partial(self.submitted, wanted), accepted(message))
 
 
 class RescanView(RepoJobPost):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from downloader.api import examples as download_examples
 from downloader.api.posting import (
     ANSWERS,
     PARAMETERS,
+    Along,
     JobPost,
     NothingSerializer,
     accepted,
@@ -46,9 +48,7 @@ class CheckView(JobPost):
         self.wanted(request)
         repo = registering.get(repo_id)
 
-        def make() -> Job:
-            return self.submitted({"repo_ids": [str(repo.pk)]})
-
+        make = partial(self.submitted, {"repo_ids": [str(repo.pk)]})
         message = f"{repo} is being looked at."
         return self.start(request, f"hub.check:{repo.pk}", make, accepted(message))
 
@@ -75,8 +75,8 @@ class UpdateView(JobPost):
         self.wanted(request)
         repo = registering.get(repo_id)
 
-        def make() -> Job:
-            return updating.approve(repo, caller(request))
+        def make(along: Along) -> Job:
+            return updating.approve(repo, caller(request), along=along)
 
         message = f"{repo} is being updated to {repo.update_commit[:12]}."
         return self.start(request, f"hub.update:{repo.pk}", make, accepted(message))

@@ -14,7 +14,7 @@ from downloader import configured, kinds
 from downloader.api import downloads
 from downloader.api import examples as download_examples
 from downloader.api import serializers as download_serializers
-from downloader.api.posting import ANSWERS, PARAMETERS, JobPost, accepted
+from downloader.api.posting import ANSWERS, PARAMETERS, Along, JobPost, accepted
 from downloader.hub import installing, registering, selecting, snapshots
 from downloader.hub.api import examples, serializers
 from downloader.hub.api.parameters import InstallOptionsSerializer
@@ -49,9 +49,9 @@ class SyncView(JobPost):
         repo = registering.named(wanted["repo_id"], wanted.get("revision"))
         revision = registering.checked_revision(Ref(repo.source, ""), wanted.get("revision"))
 
-        def make() -> Job:
+        def make(along: Along) -> Job:
             named = revision if "revision" in wanted else None
-            return self.submitted({"repo_id": str(repo.pk), "revision": named})
+            return self.submitted({"repo_id": str(repo.pk), "revision": named}, along)
 
         message = f"The sync of {repo.full_name} is queued."
         return self.start(request, "hub.sync", make, accepted(message))
@@ -80,11 +80,11 @@ class HubDownloadView(JobPost):
         wanted = self.wanted(request)
         ids = list(dict.fromkeys(wanted["artifact_ids"]))
 
-        def make() -> Job:
+        def make(along: Along) -> Job:
             chosen = selecting.by_ids([uuid.UUID(id_) for id_ in ids])
             if not wanted["force"]:
                 selecting.refuse_nothing_to_do(chosen)
-            return self.submitted({"artifact_ids": ids, "force": wanted["force"]})
+            return self.submitted({"artifact_ids": ids, "force": wanted["force"]}, along)
 
         message = f"The download of {len(ids)} file{'s' if len(ids) > 1 else ''} is queued."
         return self.start(request, "hub.download", make, accepted(message))
@@ -114,9 +114,9 @@ class InstallView(JobPost):
         wanted = self.wanted(request)
         repo = registering.get(repo_id)
 
-        def make() -> Job:
+        def make(along: Along) -> Job:
             _check(repo, wanted)
-            return self.submitted({**wanted, "repo_id": str(repo.pk)})
+            return self.submitted({**wanted, "repo_id": str(repo.pk)}, along)
 
         message = f"The installation of {repo.full_name} is queued."
         return self.start(request, f"hub.install:{repo.pk}", make, accepted(message))

@@ -17,6 +17,7 @@ from downloader.library.errors import DownloadError
 from jobs.api.answers import HANDOFF
 from jobs.errors import NotAllowed
 from jobs.models import Job
+from jobs.states import LIVE
 
 PULLED = "X-Forge-Pulled"  # how the front asks again after it has waited for a job
 WAIT_S = 600
@@ -77,7 +78,7 @@ def waited_for(request: Request, type_name: str, what: str, repo_id: str) -> Job
     job = pulling.job(request.headers.get(PULLED, ""))
     if job is None or job.type != type_name or not pulling.is_about(job, repo_id):
         return None
-    if job.status in pulling.OPEN:
+    if job.status in LIVE:
         raise refusals.still_coming(what)
     return job
 

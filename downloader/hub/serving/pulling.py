@@ -16,11 +16,10 @@ from downloader.hub.models import Repo, RepoFile
 from downloader.hub.serving.holdings import Shelf
 from jobs import submission
 from jobs.models import Job
-from jobs.states import State
+from jobs.states import LIVE, State
 
 SCOPE = "models"
 PERMISSION = "downloader.add_download"
-OPEN = (State.QUEUED.value, State.RUNNING.value)
 
 
 def may(user: Any, key_scopes: list[str] | None) -> bool:
@@ -72,11 +71,19 @@ def _one(
     with transaction.atomic():
         Repo.objects.select_for_update().get(pk=repo.pk)  # two clients at one moment: one job
         jobs = Job.objects.filter(type=type_name, params__repo_id=str(repo.pk))
-        waiting = jobs.filter(status__in=OPEN).order_by("created_at")
+        waiting = jobs.filter(status__in=LIVE).order_by("created_at")
         found = next((job for job in waiting if _brings(job.params, params)), None)
         if found is None and is_here():
             found = jobs.filter(status=State.SUCCEEDED).order_by("-created_at", "-id").first()
-        return found or submission.submit(type_name, params, owner)
+        return found or _started(type_name, params, owner)
+
+
+def _started(type_name: str, params: Mapping[str, Any], owner: AbstractBaseUser) -> Job:
+    """Not for the admin's log: a client asks for file after file. Who began is told there where
+    the repository was registered."""
+    draft = submission.draft(type_name, params, owner)
+    submission.store([draft])
+    return draft.job
 
 
 def _brings(standing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

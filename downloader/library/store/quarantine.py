@@ -110,6 +110,15 @@ def held(layout: Layout, after: str = "", most: int | None = None) -> dict[str, 
     return found
 
 
+def record(layout: Layout, id_: str) -> Suspect | None:
+    """One record; None where there is none, or none that can be read."""
+    try:
+        with told("reading", layout.root / Layout.QUARANTINE / id_), _entry(layout, id_) as folder:
+            return _readable(folder)
+    except (NotFound, UnsafeName):
+        return None
+
+
 def examine(layout: Layout, id_: str, control: Control) -> Suspect:
     """The record, after reading the bytes again: they are still those it tells of."""
     with told("releasing", layout.root / Layout.QUARANTINE / id_), _entry(layout, id_) as folder:

@@ -279,6 +279,10 @@ class Store:
         """By id, in their order; None where the record cannot be read."""
         return quarantine.held(self.layout, after, most)
 
+    def suspect(self, id_: str) -> Suspect | None:
+        """One in quarantine; None where there is none, or none whose record can be read."""
+        return quarantine.record(self.layout, id_)
+
     def release(
         self, id_: str, *, by: str, reason: str, control: Control | None = None
     ) -> Computed:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from downloader.hub import registering
+from downloader.hub import registering, selecting
 from downloader.hub.models import Repo, RepoFile
 from dreamforge_site.accounts.models import User
 from jobs import lifecycle
@@ -23,6 +23,7 @@ from tests.callers import client_of
 from tests.downloader.conftest import run_next
 from tests.downloader.hub.conftest import FILES, NAME, mirror, sync
 from tests.hubs import Hub, faults
+from tests.registry.conftest import a_model
 
 pytestmark = pytest.mark.django_db
 WHERE = "author=forge&repo=sketch"
@@ -271,6 +272,34 @@ def test_the_hubs_refusals_have_the_codes_of_the_contract(
     hub.unplug()
     away = api.get("/v1/hf/refs?author=forge&repo=open")
     assert (away.status_code, away.json()["code"]) == (502, "upstream_error")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_asked_for_is_checked_outside_of_a_transaction(
+    api: APIClient, synced: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite one would keep every worker from writing, for as long as the check takes."""
+    held: list[bool] = []
+    real = selecting.select
+
+    def select(*given: Any) -> list[str]:
+        held.append(connection.in_atomic_block)
+        return real(*given)
+
+    monkeypatch.setattr(selecting, "select", select)
+    made = post(api, "/v1/downloads", {"author": "forge", "repo": "sketch"}, key="one")
+    assert (made.status_code, held) == (202, [False])
+
+
+def test_a_granted_verification_is_answered_again_when_its_model_has_gone(api: APIClient) -> None:
+    model = a_model("gone")
+    body = {"model_id": str(model.pk)}
+    first = post(api, "/v1/models:verify", body, key="one")
+    model.delete()
+    again = post(api, "/v1/models:verify", body, key="one")
+    other = post(api, "/v1/models:verify", body, key="two")
+    assert (first.status_code, again.json()) == (202, first.json())
+    assert other.status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from downloader.hub import registering
+from downloader.hub import registering, working
 from downloader.hub.models import Repo
 from dreamforge_site.accounts.models import User
 from jobs import lifecycle, submission
@@ -81,6 +81,16 @@ def test_what_runs_goes_before_what_waits(api: APIClient, repo: Repo) -> None:
     running = start("mirror", repo_id=str(repo.pk))
     assert lifecycle.start(running.pk, "a worker")
     assert work(api, repo)["kind"] == "mirror"
+
+
+def test_what_runs_is_found_among_more_jobs_than_are_read(
+    api: APIClient, synced: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "MOST_BY_FILES", 1)
+    files = ids_of(synced, "config.json")
+    first, _ = (start("mirror", artifact_ids=files) for _ in range(2))
+    assert lifecycle.start(first.pk, "a worker")
+    assert work(api, synced)["job_id"] == str(first.pk)
 
 
 def test_anothers_job_is_told_without_its_id(repo: Repo) -> None:

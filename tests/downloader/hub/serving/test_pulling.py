@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -42,6 +43,12 @@ def test_missing_file_is_fetched_by_one_job_for_all_who_ask(synced: Repo, fetche
     again = fetcher(f"{RESOLVE}/{MODEL}", X_Forge_Pulled=str(job.pk))
     assert again["X-Forge-Handoff"].startswith("file ")
     assert Job.objects.filter(type="mirror").count() == 1
+
+
+def test_what_a_client_reads_is_no_line_of_the_admins_log(synced: Repo, fetcher: Ask) -> None:
+    LogEntry.objects.all().delete()
+    assert awaited(fetcher(f"{RESOLVE}/{MODEL}"))
+    assert not LogEntry.objects.exists()
 
 
 def test_head_of_a_missing_file_is_answered_from_what_was_published(
