@@ -19,7 +19,7 @@ from unfold.utils import display_for_label
 
 from jobs import dead_letters, submission
 from jobs.admin import facts as facts_of
-from jobs.admin import live, rows, searching
+from jobs.admin import live, rows, searching, words
 from jobs.admin.filters import DeadFilter, QueueFilter, TypeFilter
 from jobs.admin.forms import RequeueForm
 from jobs.admin.shown import ShownAdmin
@@ -43,7 +43,7 @@ Act = Callable[..., Job | None]  # of a job, `by` somebody
 
 @admin.register(Job)
 class JobAdmin(ShownAdmin):
-    list_display = ("type", "state", "owner", "done", "age", "tries", "error_code", "queue", "id")
+    list_display = ("type", "state", "what", "owner", "done", "age", "tries", "error_code", "id")
     list_filter = ("status", TypeFilter, QueueFilter, DeadFilter)
     search_fields = ("id",)
     search_help_text = "An id, an owner's name or a request id, in full"
@@ -61,6 +61,10 @@ class JobAdmin(ShownAdmin):
     def state(self, job: Job) -> str:
         return job.status
 
+    @admin.display(description="What")
+    def what(self, job: Job) -> str:
+        return words.short(job.subject) or "-"  # type: ignore[attr-defined]  # of the list's rows
+
     @admin.display(description="Progress")
     def done(self, job: Job) -> str:
         return f"{job.progress:.0%}"
@@ -77,7 +81,9 @@ class JobAdmin(ShownAdmin):
         jobs: QuerySet[Job] = super().get_queryset(request).select_related("owner")
         match = request.resolver_match
         is_list = match is not None and match.url_name == "jobs_job_changelist"
-        return jobs.defer(*LONG_FIELDS) if is_list else jobs
+        if not is_list:
+            return jobs
+        return jobs.defer(*LONG_FIELDS).annotate(subject=words.subjects())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str

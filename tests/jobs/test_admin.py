@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from django_celery_results.models import TaskResult
 from pytest_django import DjangoAssertNumQueries
 
 from dreamforge_site.accounts.models import User
-from jobs import events, lifecycle, queueing
+from jobs import events, kinds, lifecycle, queueing
+from jobs.admin import words
 from jobs.errors import Failure
 from jobs.events import Note
 from jobs.models import Job, Queue, Worker
@@ -57,6 +59,17 @@ def test_the_list_shows_what_an_operator_looks_for(operator: Client, mira: User)
     assert "failed" in page
     assert "oom" in page
     assert "1/3" in page
+
+
+def test_the_list_says_what_each_job_is_about(operator: Client, mira: User) -> None:
+    told = ({"prompt": f"a  fox {'w' * 200}", "ref": "hf:a/b"}, {"prompt": "", "ref": "hf:a/b"}, {})
+    Job.objects.bulk_create(
+        Job(type="selftest", queue="io", owner=mira, params=params) for params in told
+    )
+    shown = operator.get(JOBS).context["cl"].result_list
+    found = {words.short(row.subject) for row in shown}
+    assert found == {f"a fox {'w' * 113}…", "hf:a/b", ""}
+    assert found == {words.subject(row) for row in Job.objects.all()}
 
 
 @pytest.mark.parametrize(
@@ -276,6 +289,46 @@ def test_a_viewer_sees_everything_and_no_button(viewer: Client, mira: User) -> N
     assert not Queue.objects.exists()
 
 
+@pytest.fixture
+def changer(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Of one who may change jobs, and start none of this type."""
+    guarded = replace(kinds.get("selftest"), permission="downloader.add_download")
+    monkeypatch.setitem(kinds.table(), "selftest", guarded)
+    return staff("changer", rights=("view_job", "change_job"))
+
+
+def test_no_button_starts_what_its_presser_may_not_start(changer: Client) -> None:
+    letter, over = a_job(None, "dead"), a_job(None, State.CANCELED)
+    pages = [changer.get(f"{JOBS}{job.pk}/change/") for job in (letter, over)]
+    offered = [[action for action, _ in page.context["buttons"]] for page in pages]
+    assert offered == [["discard"], []]
+    assert f"{letter.pk}/requeue/" not in text(pages[0])
+
+
+def test_who_may_start_no_type_is_offered_no_requeue_of_many(
+    changer: Client, operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_job(None, "dead")
+    assert 'value="requeue"' in text(changer.get(JOBS))  # there are other types
+    only = {"selftest": kinds.get("selftest")}
+    monkeypatch.setattr(kinds, "table", lambda: only)
+    pages = [text(browser.get(JOBS)) for browser in (changer, operator)]
+    assert ['value="requeue"' in page for page in pages] == [False, True]
+    assert ['value="discard"' in page for page in pages] == [True, True]
+
+
+def test_a_requeue_that_is_not_allowed_is_told_and_leaves_the_letter(changer: Client) -> None:
+    letter = a_job(None, "dead")
+    of_many = act(changer, "requeue", letter)
+    told = [str(message) for message in of_many.wsgi_request._messages]
+    page = text(changer.post(f"{JOBS}{letter.pk}/requeue/", {"params": "{}"}))
+    why = "need the permission downloader.add_download"
+    assert (why in told[-1], why in page) == (True, True)
+    assert [job.pk for job in Job.objects.dead()] == [letter.pk]
+    assert Job.objects.count() == 1
+    assert logged() == []
+
+
 @pytest.mark.parametrize("path", [JOBS, "/admin/jobs/queue/", "/admin/jobs/worker/"])
 def test_staff_without_rights_are_refused(db: None, path: str) -> None:
     assert staff("newcomer").get(path).status_code == 403
@@ -325,6 +378,12 @@ def test_workers_are_shown_and_their_silence_is_seen(operator: Client) -> None:
     assert "silent" in page
     assert operator.get("/admin/jobs/worker/io_40host_2F1/change/").status_code == 200
     assert operator.get("/admin/jobs/worker/add/").status_code == 403
+
+
+def test_facts_that_a_newer_worker_tells_of_a_device_hurt_no_page(operator: Client) -> None:
+    facts = {"0": {"label": "NVIDIA H100", "total": 80, "celsius": 61, "name": "x"}, "1": {}}
+    Worker.objects.create(id="gpu@host/1", queue="gpu", devices=["0", "1"], device_facts=facts)
+    assert "NVIDIA H100" in text(operator.get("/admin/jobs/queue/"))
 
 
 def test_jobs_are_neither_added_nor_edited_nor_deleted(operator: Client, mira: User) -> None:
