@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from jobs import auditing, submission
+from jobs import auditing, kinds, submission
 from jobs.errors import InvalidState, JobError
 from jobs.models import Job
 from registry.auditing import changes
@@ -33,8 +33,19 @@ def is_open(job: Job) -> bool:
     return job.dead_at is not None and job.dead_resolved_at is None
 
 
-def again(job: Job, edits: Mapping[str, Any] | None = None, *, by: Any = None) -> Job:
-    """A new job of the same owner, with the old one's parameters but for `edits`."""
+def may_run_again(job: Job, user: Any) -> bool:
+    """Whether `again` would not be refused to them; running a job again is starting it."""
+    kind = kinds.table().get(job.type)
+    return kind is not None and submission.may_start(kind, user)
+
+
+def again(
+    job: Job, edits: Mapping[str, Any] | None = None, *, by: Any = None, checked: bool = True
+) -> Job:
+    """A new job of the same owner, with the old one's parameters but for `edits`. NotAllowed where
+    `by` may not start one; not `checked`: the name is for the log alone, as a command's is."""
+    if by is not None and checked:
+        submission.check_permission(kinds.get(job.type), by)
     params = {**job.params, **(edits or {})}
     before = auditing.standing(job)
     with transaction.atomic():
@@ -56,14 +67,18 @@ def discard(job: Job, *, by: Any = None) -> None:
 
 
 def requeue(
-    letters: Iterable[Job], edits: Mapping[str, Any] | None = None, *, by: Any = None
+    letters: Iterable[Job],
+    edits: Mapping[str, Any] | None = None,
+    *,
+    by: Any = None,
+    checked: bool = True,
 ) -> Outcome:
     """Each letter that is still open. One that cannot run stays on the list and holds up no other;
     one that somebody else dealt with meanwhile is passed over."""
     outcome = Outcome()
     for job in letters:
         try:
-            outcome.requeued.append((job, again(job, edits, by=by)))
+            outcome.requeued.append((job, again(job, edits, by=by, checked=checked)))
         except Settled:
             continue
         except JobError as error:

@@ -177,6 +177,14 @@ def check_permission(kind: Kind, owner: AbstractBaseUser | None) -> None:
         raise NotAllowed(f"Jobs of type {kind.name!r} need the permission {kind.permission}.")
 
 
+def may_start(kind: Kind, user: Any) -> bool:
+    try:
+        check_permission(kind, user)
+    except NotAllowed:
+        return False
+    return True
+
+
 def _check_priority(priority: int, owner: AbstractBaseUser | None) -> None:
     low, high = PRIORITY_RANGE
     if not low <= priority <= high:

@@ -43,6 +43,8 @@ WATCH_EVERY_S = 1.0
 KEEP_TIME_EVERY_S = 0.25
 LISTEN_S = 1.0  # what a run gets to end by itself once the grace of a shutdown is over
 FROZEN_AFTER_S = 60.0
+BEATS_A_LEASE = 4
+SILENT_BEATS = 3  # of a driver, before what it told is forgotten
 POLL_S = 0.05
 
 
@@ -94,11 +96,12 @@ class WorkerProcess:
         facts = settings.JOB_DEVICES.get(queue)
         self._look_at: DeviceFacts | None = import_string(facts) if facts else None
         self._device_facts: dict[str, dict[str, Any]] = {}
+        self._devices_seen_at = 0.0  # by the monotonic clock
 
     def start(self) -> None:
         for device in self._devices:
             self._thread(f"slot-{device}", self._slot, device)
-        beat_every_s = settings.JOB_LEASE_S / 4
+        beat_every_s = settings.JOB_LEASE_S / BEATS_A_LEASE
         for every_s, task in (
             (LOOK_EVERY_S, self.look),
             (WATCH_EVERY_S, self.custody.watch),
@@ -191,7 +194,7 @@ class WorkerProcess:
             "queue": self.queue,
             "slots": len(self._devices),
             "devices": self._devices,
-            "device_facts": self._device_facts,
+            "device_facts": self._current_facts(),
             "warm_models": self._warm_models(),
             "version": self.version,
             "stopping": self.stopping.is_set(),
@@ -208,6 +211,13 @@ class WorkerProcess:
         """In a thread of its own: a driver that hangs must not keep this process out of sight."""
         if self._look_at is not None:
             self._device_facts = self._look_at(self._devices)
+            self._devices_seen_at = time.monotonic()
+
+    def _current_facts(self) -> dict[str, dict[str, Any]]:
+        """None once the driver has been silent for some beats: what it told is not so any more."""
+        silent_s = time.monotonic() - self._devices_seen_at
+        is_current = silent_s < SILENT_BEATS * settings.JOB_LEASE_S / BEATS_A_LEASE
+        return self._device_facts if is_current else {}
 
     def _warm_models(self) -> list[str]:
         if self._warm is None:

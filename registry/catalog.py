@@ -208,11 +208,12 @@ def _tell(
     model: Model, what: str, by: Any, flag: int, before: Facts, after: Facts, **context: str
 ) -> None:
     differs = [name for name in TOLD if before.get(name) != after.get(name)]
+    cut = {name: auditing.line(text, auditing.LONGEST) for name, text in context.items()}
     told = {
         "before": {name: before[name] for name in differs if name in before},
         "after": {name: after[name] for name in differs if name in after},
     }
-    facts = {"model_id": str(model.pk), "model": str(model), "kind": model.kind, **told, **context}
+    facts = {"model_id": str(model.pk), "model": str(model), "kind": model.kind, **told, **cut}
     event = f"model_{what.replace(' ', '_')}"
     transaction.on_commit(partial(log.info, event, **facts))
     message = auditing.sentence(what, _moved(before, after), *context.values())

@@ -31,7 +31,7 @@ from dreamforge_site.accounts.models import ApiKey, SignIn, User
 from registry.admin.longlists import LongListAdmin
 
 RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
-GROUPS_OFFERED = 50
+OTHERS_OFFERED = 50
 STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
 
 admin.site.unregister(Group)
@@ -42,14 +42,15 @@ def is_superuser(request: HttpRequest) -> bool:
 
 
 class GroupFilter(admin.SimpleListFilter):
-    """The first groups by name: those of the code, and as many of others as anybody reads."""
+    """The groups of the code, then others by name: as many as anybody reads."""
 
     title = "group"
     parameter_name = "group"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = Group.objects.order_by("name").values_list("name", flat=True)
-        return [(name, name) for name in names[:GROUPS_OFFERED]]
+        others = Group.objects.exclude(name__in=groups.BUILT_IN).order_by("name")
+        names = [*groups.BUILT_IN, *others.values_list("name", flat=True)[:OTHERS_OFFERED]]
+        return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         return queryset.filter(groups__name=self.value()) if self.value() else queryset
@@ -107,7 +108,7 @@ class UserAdmin(ToldAdmin, DjangoUserAdmin[User], LongListAdmin):  # type: ignor
         """Who is shut out here is signed out too, as by the list's action."""
         super().save_model(request, obj, form, change)
         if not obj.is_active:
-            sign_ins.end_all(obj)
+            deactivating.sign_out_everywhere(obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A user's sign-ins go with the user, though nobody deletes one alone."""

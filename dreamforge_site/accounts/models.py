@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from dreamforge_site.accounts import clock, names
 
@@ -35,7 +36,19 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name_key = NameKeyField(max_length=names.KEY_LENGTH, unique=True, editable=False)
 
+    # How often the account was shut: sessions in browsers end with it (deactivating).
+    sessions_ended = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
     objects: ClassVar[UserManager] = UserManager()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Of the password; and, once the account was shut, of how often it was."""
+        known: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]  # not in the stubs
+        if not self.sessions_ended:
+            return known  # Django's own: sessions from before there was a counter go on
+        ended = f"{known}:{self.sessions_ended}"
+        salt = "dreamforge.accounts.sessions"
+        return salted_hmac(salt, ended, secret=secret, algorithm="sha256").hexdigest()
 
     def clean(self) -> None:
         super().clean()

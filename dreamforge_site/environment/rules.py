@@ -15,7 +15,10 @@ HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 # As Django's own validator of user names: the first start writes this one past the form.
 USER_NAME = re.compile(r"[\w.@+-]{1,150}")
 HIGHEST_PORT = 65535
-WIDEST_PROXIES = {4: 8, 6: 7}  # bits of the network, by the version of IP
+WIDEST_PROXIES = {4: 8, 6: 20}  # bits of the network, by the version of IP
+# Where sites number themselves, and links: as wide as they are, nobody calls from afar.
+OWN_PROXIES = (ipaddress.IPv6Network("fc00::/7"), ipaddress.IPv6Network("fe80::/10"))
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")  # all of IPv4, written as IPv6
 
 
 def is_host_pattern(text: str) -> bool:
@@ -33,11 +36,18 @@ def is_network(text: str) -> bool:
 
 def is_proxy(text: str) -> bool:
     """Not so wide that callers from anywhere could say who they are: a network of a site at most,
-    as 10.0.0.0/8 and fc00::/7 are."""
-    if not is_network(text):
+    as 10.0.0.0/8 and fc00::/7 are. Bits of a host beside the network are refused: the server
+    would take it for a name, and believe nobody."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
         return False
-    network = ipaddress.ip_network(text, strict=False)
-    return network.prefixlen >= WIDEST_PROXIES[network.version]
+    if isinstance(network, ipaddress.IPv4Network):
+        return network.prefixlen >= WIDEST_PROXIES[4]
+    if network.overlaps(MAPPED):
+        return network.prefixlen >= MAPPED.prefixlen + WIDEST_PROXIES[4]
+    is_own = any(network.subnet_of(own) for own in OWN_PROXIES)
+    return is_own or network.prefixlen >= WIDEST_PROXIES[6]
 
 
 def is_network_or_switch(text: str) -> bool:

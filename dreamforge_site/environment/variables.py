@@ -125,8 +125,8 @@ class Environment(BaseSettings):
     )
     trusted_proxies: CommaList = access(
         (),
-        takes="IP addresses or networks separated by commas, of at most the size of `10.0.0.0/8` "
-        "or `fc00::/7`",
+        takes="IP addresses or networks (no bits of a host: `10.0.0.0/8`, not `10.0.0.1/8`) "
+        "separated by commas, of at most the size of a /8, of IPv6 a /20 or `fc00::/7`",
         does="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
     )
     https: Literal["on", "off"] | None = access(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -30,6 +33,7 @@ from registry.parameters import schema_for
 ICONS = ("icon.svg", "icon-192.png", "icon-512.png", "icon-maskable-512.png")
 # What an app that is offline still shows: its offline page and the look of it.
 KEPT_OFFLINE = ("portal.css", "offline.js", *ICONS)
+FILES = Path(__file__).parent / "static" / "portal"
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ def worker(request: HttpRequest) -> HttpResponseBase:
     """The service worker. It lies here, not among the static files: it rules the addresses below
     its own."""
     facts = {
-        "version": __version__,
+        "version": _version_of_what_is_kept(),
         "offline": reverse("portal:offline"),
         "root": reverse("portal:home"),
         "files": [static(f"portal/{name}") for name in KEPT_OFFLINE],
@@ -177,3 +181,12 @@ def worker(request: HttpRequest) -> HttpResponseBase:
     response = render(request, "portal/worker.js", context, content_type="text/javascript")
     response["Cache-Control"] = "no-cache"
     return policy.protect(response)
+
+
+def _version_of_what_is_kept() -> str:
+    """Another one for every change of the offline page or its files, released or not: devices fetch
+    them again when the worker's text is another one."""
+    kept = hashlib.sha256(render_to_string("portal/offline.html").encode())
+    for name in KEPT_OFFLINE:
+        kept.update(hashlib.sha256((FILES / name).read_bytes()).digest())
+    return f"{__version__}-{kept.hexdigest()[:16]}"

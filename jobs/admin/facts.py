@@ -66,7 +66,7 @@ def live(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "more_images": job.artifacts.count() - len(images) if len(images) == IMAGES_SHOWN else 0,
         "summary": as_json(job.summary) if job.summary else "",
         "error_detail": job.error_detail if may_act else "",
-        "buttons": buttons(job) if may_act else [],
+        "buttons": buttons(job, request.user) if may_act else [],
     }
 
 
@@ -101,13 +101,13 @@ def moves(job: Job) -> list[Move]:
     return found
 
 
-def buttons(job: Job) -> list[tuple[str, str]]:
-    """Those that would do something now."""
-    over = {State.FAILED, State.CANCELED}
+def buttons(job: Job, user: Any) -> list[tuple[str, str]]:
+    """Those that would do something now, and would not be refused to who sees them."""
+    over = job.status in (State.FAILED, State.CANCELED)
     stoppable = job.status in LIVE and job.cancel_requested_at is None
     offered = (
         ("cancel", "Cancel", stoppable),
-        ("requeue", "Requeue", job.status in over),
+        ("requeue", "Requeue", over and dead_letters.may_run_again(job, user)),
         ("discard", "Discard dead letter", dead_letters.is_open(job)),
     )
     return [(action, label) for action, label, useful in offered if useful]

@@ -17,7 +17,7 @@ from django.utils.timesince import timesince
 from unfold.decorators import display
 from unfold.utils import display_for_label
 
-from jobs import dead_letters, submission
+from jobs import dead_letters, kinds, submission
 from jobs.admin import facts as facts_of
 from jobs.admin import live, rows, searching, words
 from jobs.admin.filters import DeadFilter, QueueFilter, TypeFilter
@@ -141,11 +141,16 @@ class JobAdmin(ShownAdmin):
         )
         return page
 
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        """Asked for the list's action: whether they may start jobs of any type."""
+        every = kinds.table().values()
+        return self.may_act(request) and any(submission.may_start(k, request.user) for k in every)
+
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> HttpResponse | None:
         return self._act(request, jobs, "canceled", submission.cancel)
 
-    @admin.action(description="Requeue", permissions=["change"])
+    @admin.action(description="Requeue", permissions=["requeue"])
     def requeue(self, request: HttpRequest, jobs: QuerySet[Job]) -> HttpResponse | None:
         return self._act(request, jobs, "requeued", dead_letters.again)
 

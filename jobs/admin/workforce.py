@@ -55,7 +55,13 @@ def devices(overview: list[dict[str, Any]]) -> list[Device]:
 
 def _cards(worker: dict[str, Any], models: list[str]) -> list[Device]:
     facts = worker["device_facts"]
-    return [Device(str(name), models, **facts.get(str(name), {})) for name in worker["devices"]]
+    return [_card(str(name), models, facts.get(str(name), {})) for name in worker["devices"]]
+
+
+def _card(name: str, models: list[str], told: dict[str, Any]) -> Device:
+    """A worker of another version may tell more."""
+    total, used, peak = (told.get(fact) for fact in ("total", "used", "peak"))
+    return Device(name, models, told.get("label", ""), total, used, peak)
 
 
 def _names(workers: list[dict[str, Any]]) -> dict[str, str]:

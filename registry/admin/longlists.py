@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
@@ -71,14 +73,39 @@ class CountedPaginator(Paginator[Any]):
         return rows.order_by()[: COUNTED + 1].count()
 
 
+class HistoryPaginator(Paginator[Any]):
+    """Of what people did to one thing, newest first. Pages have numbers, for Django draws them; an
+    index finds the entries of a thing in this order, and people make few."""
+
+    def __init__(self, entries: QuerySet[LogEntry], *args: Any, **kwargs: Any) -> None:
+        super().__init__(entries.order_by("-action_time", "-id"), *args, **kwargs)
+
+
 class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     """`p`, the admin's name for a page, says the position of one."""
 
     keys: tuple[Key, ...]
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        self._forget_what_is_not_offered()
         self.keys = positions.keys(self.model, super().get_ordering(request, queryset))
         return [key.order for key in self.keys]
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """None for what the list does not offer, also to who writes the address by hand."""
+        return super().get_ordering_field(field_name) if field_name in self.sortable_by else None
+
+    def _forget_what_is_not_offered(self) -> None:
+        """Of an order that is asked for; where nothing is left of it the list's own holds."""
+        asked = str(self.params.pop(ORDER_VAR, "")).split(".")
+        if offered := [part for part in asked if self._offers(part)]:
+            self.params[ORDER_VAR] = ".".join(offered)
+
+    def _offers(self, column: str) -> bool:
+        number = column.removeprefix("-")
+        if not number.isdecimal() or int(number) >= len(self.list_display):
+            return False
+        return bool(self.get_ordering_field(self.list_display[int(number)]))
 
     def get_results(self, request: HttpRequest) -> None:
         self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
@@ -151,14 +178,25 @@ class LongListAdmin(UnfoldAdmin):  # type: ignore[misc]  # unfold has no types
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
 
+    def get_paginator(
+        self, request: HttpRequest, rows: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> Paginator[Any]:
+        """Django pages a thing's history with the paginator of its list."""
+        if rows.model is LogEntry:
+            return HistoryPaginator(rows, *args, **kwargs)
+        found: Paginator[Any] = super().get_paginator(request, rows, *args, **kwargs)
+        return found
+
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """All of a list are acted on where its page has said how many they are."""
+        """All of a list are acted on where its page has said how many they are. What is done and
+        what is told of it are one: Django's own action tells of a deletion before it deletes."""
         across = request.POST.get("select_across", "0") not in ("", "0")
         if across and self._is_uncounted(queryset):
             told = f"There are more than {COUNTED:,}: filter the list, or select page by page."
             self.message_user(request, told, messages.WARNING)
             return None
-        answer: HttpResponse | None = super().response_action(request, queryset)
+        with transaction.atomic():
+            answer: HttpResponse | None = super().response_action(request, queryset)
         return answer
 
     def _is_uncounted(self, rows: QuerySet[Any]) -> bool:

@@ -19,7 +19,7 @@ from django.db.models import F, Field, Model, OrderBy, Q
 from django.db.models.constants import LOOKUP_SEP
 
 AFTER, BEFORE, LAST = "after", "before", "last"
-LONGEST = 2000
+LONGEST = 8_000  # some hundred letters, each as twelve of JSON
 
 
 @dataclass(frozen=True)

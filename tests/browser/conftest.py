@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Page,
     Request,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -49,6 +50,7 @@ FLAGS = (
 SCREENSHOTS = BASE_DIR / "test-results" / "screenshots"
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
 WAIT_MS = 30_000
+expect.set_options(timeout=WAIT_MS)  # five seconds are little on a busy machine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

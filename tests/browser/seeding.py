@@ -287,17 +287,31 @@ def _downloads(now: datetime, owner: Any) -> None:
     from downloader.models import Download, DownloadFile
     from jobs.models import Job
 
-    def job(name: str, status: str, minutes: float) -> Any:
-        params = {"ref": "hf:forge/painter-xl@main"}
-        at = now - timedelta(minutes=minutes)
-        return a_job(
-            name, status, at, type="download", queue="io", params=params, owner=owner, model_id=None
-        )
+    def job(name: str, status: str, minutes: float, **facts: Any) -> Any:
+        told: dict[str, Any] = {
+            "type": "download",
+            "queue": "io",
+            "params": {"ref": "hf:forge/painter-xl@main"},
+            "owner": owner,
+            "model_id": None,
+        }
+        return a_job(name, status, now - timedelta(minutes=minutes), **told, **facts)
 
-    Job.objects.bulk_create([job("fetching", "running", 4), job("fetched", "succeeded", 90)])
+    broken = {"error_code": "upstream_error", "error_message": "The hub did not answer."}
+    Job.objects.bulk_create(
+        [
+            job("fetching", "running", 4),
+            job("fetched", "succeeded", 90),
+            job("broken off", "failed", 95, **broken),
+        ]
+    )
     later = timezone.now() + timedelta(days=1)  # told this moment, for as long as somebody looks
     whole = 6_900_000_000
-    for name, done, rate in (("fetching", 2_900_000_000, 84_000_000), ("fetched", whole, 0)):
+    for name, done, rate in (
+        ("fetching", 2_900_000_000, 84_000_000),
+        ("fetched", whole, 0),
+        ("broken off", 1_200_000_000, 0),
+    ):
         download = Download.objects.create(
             job_id=id_of(f"job {name}"),
             title=f"forge/painter-xl {BACKWARDS if rate else ''}",
@@ -311,7 +325,7 @@ def _downloads(now: datetime, owner: Any) -> None:
         DownloadFile.objects.create(
             download=download,
             path=f"unet/{MARKUP}{ENDLESS[:600]}.safetensors",
-            status="downloading" if rate else "done",
+            status="downloading" if rate else "done" if done == whole else "failed",
             size_bytes=whole,
             bytes_done=done,
         )

@@ -6,12 +6,15 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import sign_in, visit
+from tests.browser.seeded_repositories import HOSTILE_REPO
 from tests.browser.seeding import OPERATOR, VIEWER, id_of
 from tests.live import LiveSite
 
 pytestmark = [pytest.mark.pure, pytest.mark.live]
 
 DOWNLOAD = f"/app/downloads/{id_of('job fetching')}"
+BROKEN_OFF = f"/app/downloads/{id_of('job broken off')}"
+REPOSITORY = f"/app/repositories/{id_of(HOSTILE_REPO)}"
 DRAWING = f"/app/create#job={id_of('job running')}"
 
 
@@ -24,6 +27,13 @@ def test_a_viewer_sees_no_button_that_is_refused(
         page.goto(DOWNLOAD)
         expect(page.locator("#state")).to_have_text("running", ignore_case=True)
         expect(page.locator("#pause")).to_be_visible(visible=offered)
+        page.goto(BROKEN_OFF)
+        expect(page.locator("#state")).to_have_text("failed", ignore_case=True)
+        expect(page.locator("#resume")).to_be_visible(visible=offered)
+        page.goto(REPOSITORY)
+        expect(page.locator("#update")).to_contain_text("An update is known")
+        update = page.get_by_role("button", name="Update", exact=True)
+        expect(update).to_be_visible(visible=offered)
         page.goto(DRAWING)
         expect(page.locator("#status")).not_to_be_empty()
         expect(page.locator("#cancel")).to_be_visible(visible=offered)

@@ -70,6 +70,18 @@ def test_what_is_wrong_with_a_field_is_said_at_the_field(stranger: Page) -> None
     expect(stranger.locator("#why-username")).to_contain_text("taken")
 
 
+def test_why_a_field_was_refused_describes_it_and_is_no_part_of_its_name(stranger: Page) -> None:
+    stranger.goto("/app/register")
+    make(stranger, "newcomer5", "")
+    password = stranger.locator("[name=password]")
+    expect(password).to_have_accessible_name("Password")
+    expect(password).to_have_accessible_description("Please fill out this field.")
+    expect(password).to_have_attribute("aria-invalid", "true")
+    make(stranger, "", PASSWORD)
+    expect(password).to_have_accessible_description("")
+    expect(password).not_to_have_attribute("aria-invalid", "true")
+
+
 def test_too_many_attempts_are_told_kindly(stranger: Page) -> None:
     """As the service says it to the eleventh of an hour."""
     told = {"code": "rate_limited", "message": "Too many.", "details": {}, "correlation_id": "1"}

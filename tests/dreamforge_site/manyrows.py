@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Model as Row
 from django.utils import timezone
@@ -74,7 +75,7 @@ def one_of_each() -> Rows:
         owner=boss, endpoint=endpoint, event="job.failed", url=endpoint.url, attempts=IMAGES
     )
     made = Rows(boss, job, download, repo, snapshot, _model(), delivery, _image(job))
-    made.kinds = [*_work(made, fetched), *_hub(made), *_callers(boss), *_messages(made, endpoint)]
+    made.kinds = [*_work(made, fetched), *_hub(made), *_callers(made), *_messages(made, endpoint)]
     return made
 
 
@@ -137,7 +138,8 @@ def _hub(made: Rows) -> list[Kind]:
     ]
 
 
-def _callers(boss: User) -> list[Kind]:
+def _callers(made: Rows) -> list[Kind]:
+    boss = made.boss
     somebody = User.objects.create_user("somebody", is_staff=True)
     now = timezone.now()
     key = ApiKey.objects.create(owner=boss, name="k", prefix="p", digest="d", scopes=["read"])
@@ -145,8 +147,9 @@ def _callers(boss: User) -> list[Kind]:
     done = TaskResult.objects.create(task_id="t", task_name="beat", status="SUCCESS")
     group_done = GroupResult.objects.create(group_id="g")
     entry = LogEntry.objects.create(
-        user=boss, object_id="1", object_repr="x", action_flag=CHANGE, change_message="changed"
-    )
+        user=boss, content_type=ContentType.objects.get_for_model(Model),
+        object_id=str(made.model.pk), object_repr="x", action_flag=CHANGE, change_message="changed",
+    )  # fmt: skip
     return [
         Kind(somebody, numbered=("username", "name_key"), older=("date_joined",)),
         Kind(Group.objects.create(name="crew"), numbered=("name",), older=(), most=GROUPS),

@@ -241,15 +241,37 @@ def test_a_secret_file_without_end_is_told(tmp_path: Path) -> None:
     assert line == f"HF_TOKEN_FILE: cannot read {str(large)!r}: more than 64 KiB"
 
 
-@pytest.mark.parametrize("proxies", ["0.0.0.0/0", "::/0", "10.0.0.1,0.0.0.0/1", "2000::/3"])
+@pytest.mark.parametrize(
+    "proxies",
+    [
+        "0.0.0.0/0",
+        "::/0",
+        "10.0.0.1,0.0.0.0/1",
+        "2000::/3",
+        "2000::/7",
+        "2002::/16",
+        "::/8",
+        "::/64",
+        "::ffff:0:0/96",
+        "::ffff:0:0/103",
+    ],
+)
 def test_a_network_of_everybody_is_no_proxy(proxies: str, tmp_path: Path) -> None:
     (line,) = problems({"DF_TRUSTED_PROXIES": proxies}, tmp_path)
     assert line.startswith(f"DF_TRUSTED_PROXIES: got {proxies!r}, takes IP addresses or networks")
 
 
 def test_the_networks_of_a_site_may_be_proxies(tmp_path: Path) -> None:
-    given = "127.0.0.1,10.0.0.0/8,fd00::/8"
-    assert len(read({"DF_TRUSTED_PROXIES": given}, tmp_path).trusted_proxies) == 3
+    given = "127.0.0.1,10.0.0.0/8,fc00::/7,fe80::/10,::ffff:10.0.0.0/104,2001:db8::/32,::1"
+    assert len(read({"DF_TRUSTED_PROXIES": given}, tmp_path).trusted_proxies) == 7
+
+
+@pytest.mark.parametrize("proxies", ["10.0.0.1/8", "192.0.2.7/24", "fd00::1/64"])
+def test_a_proxy_with_bits_beside_its_network_is_refused(proxies: str, tmp_path: Path) -> None:
+    """The server would take it for a name, and believe no proxy."""
+    (line,) = problems({"DF_TRUSTED_PROXIES": proxies}, tmp_path)
+    assert line.startswith(f"DF_TRUSTED_PROXIES: got {proxies!r}, takes IP addresses or networks")
+    assert "10.0.0.0/8" in line
 
 
 def test_a_secret_file_that_is_no_text_is_told(tmp_path: Path) -> None:

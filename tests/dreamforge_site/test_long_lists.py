@@ -96,6 +96,7 @@ PAGES: dict[str, Address] = {
     "a delivery with its attempts": lambda rows: (
         f"/admin/jobs/webhookdelivery/{rows.delivery.pk}/change/"
     ),
+    "what people did to a model": lambda rows: f"/admin/registry/model/{rows.model.pk}/history/",
     "a user": lambda rows: f"/admin/accounts/user/{rows.boss.pk}/change/",
     "the choice of an owner": lambda rows: (
         "/admin/autocomplete/?app_label=accounts&model_name=apikey&field_name=owner"
@@ -268,6 +269,14 @@ def test_a_page_of_the_admin_counts_rows_to_a_limit(looks: Looks, name: str) -> 
     counting = [sql for sql in looks.many[name].asked if "COUNT(" in sql]
     assert counting
     assert [sql for sql in counting if "LIMIT" not in sql] == []
+
+
+def test_the_history_of_a_thing_reads_an_index_in_its_order(looks: Looks) -> None:
+    table = "django_admin_log"
+    said = plans_about(looks.many["what people did to a model"], table)
+    assert said
+    assert not re.findall(SORT, said), said
+    assert not re.findall(SCAN.format(table=table), said), said
 
 
 # A page of the gallery reads the images of at most 1,000 jobs, in whatever order.

@@ -62,7 +62,11 @@ def test_the_list_shows_what_an_operator_looks_for(operator: Client, mira: User)
 
 
 def test_the_list_says_what_each_job_is_about(operator: Client, mira: User) -> None:
-    told = ({"prompt": f"a  fox {'w' * 200}", "ref": "hf:a/b"}, {"prompt": "", "ref": "hf:a/b"}, {})
+    told: tuple[dict[str, str], ...] = (
+        {"prompt": f"a  fox {'w' * 200}", "ref": "hf:a/b"},
+        {"prompt": "", "ref": "hf:a/b"},
+        {},
+    )
     Job.objects.bulk_create(
         Job(type="selftest", queue="io", owner=mira, params=params) for params in told
     )

@@ -6,21 +6,24 @@ import io
 import json
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from dreamforge_site.accounts.models import User
-from jobs import events, queueing
+from jobs import events, kinds, queueing
 from jobs.events import Note
 from jobs.management.commands import job_requeue
 from jobs.models import Job, Queue
 from jobs.states import State
 from jobs.webhooks.models import JobWebhook
 from registry import command_line
+from tests.callers import member
 from tests.jobs import invariants
 from tests.jobs.api.conftest import a_job
 from tests.jobs.service import Service, wait_until
@@ -224,6 +227,20 @@ def test_requeue_refuses_wrong_usage(db: None, arguments: list[str], exit_code: 
 def test_requeue_of_a_job_that_runs_is_refused(mira: User) -> None:
     job = a_job(mira, State.RUNNING)
     assert "is running" in refused("job_requeue", str(job.pk), exit_code=1)
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_the_name_for_the_log_takes_no_right_to_requeue(
+    db: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch, dead: bool
+) -> None:
+    viewer = member("viewer", "viewers")
+    guarded = replace(kinds.get("selftest"), permission="downloader.add_download")
+    monkeypatch.setitem(kinds.table(), "selftest", guarded)
+    old = a_job(None, "dead")
+    call_command("job_requeue", "--dead" if dead else str(old.pk), "--as", viewer.username)
+    new = Job.objects.get(requeued_from=old)
+    assert capsys.readouterr().out == f"{new.pk}\n"
+    assert LogEntry.objects.get().user == viewer
 
 
 def test_dead_letters_are_requeued_by_the_hundred_or_all(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from pytest_django import Settings
 
 from jobs import claims, custody, execution, lifecycle, queueing, submission
 from jobs.kinds import names_for
@@ -101,6 +103,23 @@ def test_a_worker_shows_what_its_devices_tell(
 ) -> None:
     facts = {"0": {"label": "NVIDIA H100", "total": 80, "used": 13}}
     monkeypatch.setattr(worker, "_look_at", lambda _slots: facts)
+    worker.look_at_devices()
+    worker.register()
+    assert Worker.objects.get(id=worker.holder).device_facts == facts
+
+
+def test_what_a_driver_told_long_before_it_hung_is_shown_no_more(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    facts = {"0": {"label": "NVIDIA H100", "total": 80, "used": 13}}
+    monkeypatch.setattr(worker, "_look_at", lambda _slots: facts)
+    worker.look_at_devices()
+    monkeypatch.setattr(worker, "_devices_seen_at", time.monotonic() - settings.JOB_LEASE_S / 2)
+    worker.register()
+    assert Worker.objects.get(id=worker.holder).device_facts == facts
+    monkeypatch.setattr(worker, "_devices_seen_at", time.monotonic() - settings.JOB_LEASE_S)
+    worker.register()
+    assert Worker.objects.get(id=worker.holder).device_facts == {}
     worker.look_at_devices()
     worker.register()
     assert Worker.objects.get(id=worker.holder).device_facts == facts

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from structlog.testing import capture_logs
 
 from dreamforge_site.accounts.models import User
-from registry import catalog, selection
+from registry import auditing, catalog, selection
 from registry.errors import (
     CannotEnable,
     InvalidDescriptor,
@@ -228,6 +228,18 @@ def test_a_verdict_changes_trust_and_disables(operator: User) -> None:
         "judged: enabled → disabled; trust: verified → mismatch; b: verified → mismatch.",
         "judged: trust: mismatch → overridden; b: mismatch → overridden.",
     ]
+
+
+def test_verdicts_on_very_many_files_are_one_bounded_line_of_the_services_log(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    names = [f"part-{number:05}.safetensors" for number in range(500)]
+    model = a_model(files=tuple(a_file(name) for name in names))
+    with capture_logs() as lines, django_capture_on_commit_callbacks(execute=True):
+        catalog.judge(model.pk, dict.fromkeys(names, "mismatch"))
+    [line] = [line for line in lines if line["event"] == "model_judged"]
+    assert line["files"].startswith("part-00000.safetensors: verified → mismatch; ")
+    assert len(line["files"]) == auditing.LONGEST
 
 
 @pytest.mark.parametrize(("path", "trust"), [("c", "local"), ("a", "perfect")])

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models import F
@@ -18,6 +20,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dreamforge_site.accounts.admin import UserAdmin
 from dreamforge_site.accounts.models import User
 from registry.admin import longlists, positions
 from registry.admin.longlists import LongListAdmin
@@ -245,7 +248,50 @@ def test_a_short_list_is_shown_whole_when_asked(
     assert shown(boss.get(f"{MODELS}?all=")).result_list == models[:PER_PAGE]
 
 
+# Histories
+
+
+def test_a_history_is_shown_to_its_end_the_newest_first(
+    boss: Client, models: list[Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(longlists, "COUNTED", 150)
+    note(models[0], 250)
+    history = f"{MODELS}{models[0].pk}/history/"
+    pages = [list(boss.get(history, {"p": n}).context["action_list"]) for n in (1, 2, 3)]
+    shown = [entry.change_message for page in pages for entry in page]
+    assert shown == [f"did {number}." for number in reversed(range(250))]
+    assert "250 entries" in " ".join(boss.get(history).content.decode().split())
+
+
+def note(thing: Model, times: int) -> None:
+    """Of the thing, all in one moment."""
+    about = ContentType.objects.get_for_model(Model)
+    facts = {"user": User.objects.get(username="boss"), "object_id": str(thing.pk)}
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            content_type=about, action_flag=CHANGE, action_time=NOON,
+            change_message=f"did {number}.", **facts,
+        )
+        for number in range(times)
+    )  # fmt: skip
+
+
 # Acting on many
+
+
+def test_what_could_not_be_deleted_is_in_no_log(
+    boss: Client, users: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(UserAdmin, "delete_queryset", breaks)
+    row = User.objects.get(username="u0")
+    form = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
+    with pytest.raises(RuntimeError):
+        boss.post(USERS, form)
+    assert User.objects.filter(pk=row.pk).exists()
+    assert not LogEntry.objects.exists()
 
 
 def act(browser: Client, address: str, *rows: Model, across: str = "0") -> str:
@@ -312,6 +358,47 @@ def test_each_column_that_a_list_can_be_sorted_by_can_be_paged_by(boss: Client) 
     asked = [url for model, at in columns for url in (f"{list_of(model)}?o={at}",)]
     assert len(columns) >= 10
     assert {boss.get(url).status_code for url in asked} == {200}
+
+
+@pytest.mark.parametrize("order", [f"{BY_LAST_LOGIN}", f"-{BY_LAST_LOGIN}.1"])
+def test_an_order_by_an_offered_column_is_taken(boss: Client, users: None, order: str) -> None:
+    assert order_of_users(boss, order)[0] == "last_login"
+
+
+@pytest.mark.parametrize("order", ["3", "-3", "7", "0", "99", "x", "3.-4", ""])
+def test_an_order_that_a_list_does_not_offer_is_its_own(
+    boss: Client, users: None, order: str
+) -> None:
+    """A column without an index would have the database sort the table."""
+    assert order_of_users(boss, order) == ["username"]
+    assert "o" not in shown(boss.get(USERS, {"o": order})).params
+
+
+def order_of_users(browser: Client, order: str) -> list[str]:
+    return [key.path for key in shown(browser.get(USERS, {"o": order})).keys]
+
+
+LISTS = [row for row, page in admin.site._registry.items() if page.ordering or row._meta.ordering]
+
+
+@pytest.mark.parametrize("model", LISTS, ids=lambda model: model._meta.label)
+def test_the_longest_name_there_can_be_is_the_end_of_a_page(model: Any) -> None:
+    """A letter beyond the first 65,536 is twelve characters of JSON."""
+    page, row = admin.site._registry[model], longest(model)
+    offered = [name for name in page.sortable_by or () if name in field_names(model)]
+    own = page.ordering or model._meta.ordering
+    orders = [positions.keys(model, order) for order in (own, *([name, "pk"] for name in offered))]
+    found = [positions.read(positions.written(positions.AFTER, row, keys), keys) for keys in orders]
+    assert [len(one.values or ()) for one in found] == [len(keys) for keys in orders]
+
+
+def field_names(model: Any) -> set[str]:
+    return {field.name for field in model._meta.concrete_fields}
+
+
+def longest(model: Any) -> Any:
+    texts = [f for f in model._meta.concrete_fields if f.get_internal_type() == "CharField"]
+    return model(**{field.attname: "\U0001f98a" * field.max_length for field in texts})
 
 
 def sortable() -> Iterator[tuple[Any, int]]:

@@ -39,7 +39,7 @@ class Command(JobCommand):
         elif options["all"] or options["type"]:
             raise CommandError("--all and --type go with --dead.", returncode=USAGE)
         else:
-            again = dead_letters.again(find(options["id"]), edits, by=self.by)
+            again = dead_letters.again(find(options["id"]), edits, by=self.by, checked=False)
             self.stdout.write(str(again.pk))
 
     def _requeue_dead(
@@ -48,7 +48,7 @@ class Command(JobCommand):
         done = 0
         refused: set[UUID] = set()
         while letters := _oldest(type_name, refused):
-            outcome = dead_letters.requeue(letters, edits, by=self.by)
+            outcome = dead_letters.requeue(letters, edits, by=self.by, checked=False)
             self._tell(outcome)
             done += len(outcome.requeued)
             refused |= {job.pk for job, _ in outcome.refused}

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from pytest_django import Settings
 
-from dreamforge_site.accounts import keys, sign_ins
+from dreamforge_site.accounts import deactivating, keys, sign_ins
 from dreamforge_site.accounts.errors import UnauthenticatedError
 from dreamforge_site.accounts.models import ApiKey, SignIn, User
 
@@ -153,6 +156,57 @@ def test_taking_the_tick_from_active_signs_out_for_good(browser: Client, mira: U
     assert User.objects.get(pk=mira.pk).is_active
     with pytest.raises(UnauthenticatedError):
         sign_ins.refresh(pair.refresh)
+
+
+def _by_the_action(browser: Client, user: User) -> None:
+    form = {"action": "deactivate", "_selected_action": [str(user.pk)]}
+    browser.post("/admin/accounts/user/", form)
+
+
+def _by_the_form(browser: Client, user: User) -> None:
+    form = {"username": user.username, "is_staff": "on"}
+    browser.post(f"/admin/accounts/user/{user.pk}/change/", form)
+
+
+@pytest.mark.parametrize("shut", [_by_the_action, _by_the_form])
+def test_a_browser_stays_signed_out_when_the_account_opens_again(
+    browser: Client, viewer: User, shut: Callable[[Client, User], None]
+) -> None:
+    theirs = browser_of(viewer)
+    assert theirs.get("/admin/").status_code == 200
+    shut(browser, viewer)
+    assert not User.objects.get(pk=viewer.pk).is_active
+    User.objects.filter(pk=viewer.pk).update(is_active=True)
+    assert theirs.get("/admin/").status_code == 302
+    assert browser_of(User.objects.get(pk=viewer.pk)).get("/admin/").status_code == 200
+
+
+def test_sessions_of_before_the_counter_go_on(mira: User) -> None:
+    """Their hash is Django's own until the account is shut for the first time."""
+    before = AbstractBaseUser._get_session_auth_hash(mira)  # type: ignore[attr-defined]
+    assert mira.get_session_auth_hash() == before
+    deactivating.sign_out_everywhere(mira)
+    mira.refresh_from_db()
+    assert mira.get_session_auth_hash() != before
+
+
+def test_a_session_outlives_a_new_key_and_no_shut_account(viewer: User, settings: Settings) -> None:
+    deactivating.sign_out_everywhere(viewer)
+    theirs = browser_of(User.objects.get(pk=viewer.pk))
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-key-" * 8
+    assert theirs.get("/admin/").status_code == 200
+    deactivating.sign_out_everywhere(viewer)
+    assert theirs.get("/admin/").status_code == 302
+
+
+def test_the_groups_of_the_code_are_the_first_choices_of_the_filter(browser: Client) -> None:
+    Group.objects.bulk_create(Group(name=f"a-{number:03}") for number in range(60))
+    page = browser.get("/admin/accounts/user/")
+    [shown] = [spec for spec in page.context["cl"].filter_specs if spec.title == "group"]
+    names = [value for value, _ in shown.lookup_choices]
+    assert names[:4] == ["operators", "downloaders", "viewers", "a-000"]
+    assert len(names) == 3 + 50
 
 
 def test_a_user_with_keys_and_sign_ins_can_be_deleted(browser: Client, mira: User) -> None:

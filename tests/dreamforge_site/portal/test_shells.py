@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import uuid
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +152,26 @@ def test_the_worker_rules_the_app_and_keeps_its_shell_only(client: Client) -> No
     kept = json.loads(told[1])
     assert kept["root"] == "/app/"
     assert all(path.startswith("/static/portal/") for path in kept["files"])
+
+
+@pytest.mark.parametrize("name", views.KEPT_OFFLINE)
+def test_a_changed_file_makes_another_worker(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(views, "FILES", shutil.copytree(views.FILES, tmp_path / "files"))
+    before = client.get("/app/worker.js").content
+    assert client.get("/app/worker.js").content == before
+    with (tmp_path / "files" / name).open("ab") as file:
+        file.write(b" ")
+    assert client.get("/app/worker.js").content != before
+
+
+def test_a_changed_offline_page_makes_another_worker(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = client.get("/app/worker.js").content
+    monkeypatch.setattr(views, "render_to_string", lambda _template: "another page")
+    assert client.get("/app/worker.js").content != before
 
 
 def test_the_manifest_has_what_an_app_needs(client: Client) -> None:

@@ -47,6 +47,7 @@ async function show(place) {
   tracked(null);
   const query = { author: at.author, repo: at.repo };
   const refs = await api.get("/hf/refs", query);
+  if (at !== place) return; // another address was asked for since
   revisions(refs);
   $("repository").hidden = false;
   described({ ...query, revision: at.revision });
@@ -64,14 +65,15 @@ function revisions({ branches, tags }) {
 
 /** What its card says; the files do not wait for it, and a repository without one has files too. */
 async function described(query) {
+  const mine = at;
   try {
     const card = await api.get("/hf/repo", query);
     const told = [card.licence && `licence ${card.licence}`, card.gated && "gated: its terms must be accepted on its page", card.private && "private", card.commit && `commit ${card.commit.slice(0, 12)}`, card.source === "mirror" && "from the last sync: the hub cannot be reached"];
-    if (query.revision !== at.revision) return;
+    if (mine !== at) return;
     $("facts-line").textContent = told.filter(Boolean).join(" · ");
     tracked(card.repo_id);
   } catch (error) {
-    $("facts-line").textContent = error.message;
+    if (mine === at) $("facts-line").textContent = error.message;
   }
 }
 

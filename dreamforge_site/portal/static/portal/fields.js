@@ -47,7 +47,10 @@ export function defaults(schema) {
 /** Marks the fields that were refused and says why; what belongs to no field comes back. */
 export function mark(form, problems) {
   for (const old of form.querySelectorAll(".why")) old.remove();
-  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  for (const input of form.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  }
   const left = [];
   for (const [name, reasons] of Object.entries(problems)) {
     const input = form.elements[name];
@@ -70,7 +73,7 @@ function refuse(input, reason) {
   input.setAttribute("aria-describedby", id);
   const opened = input.closest("details");
   if (opened) opened.open = true;
-  input.closest("label").append(h("span", { class: "why wrong", id }, reason));
+  input.closest("label").after(h("p", { class: "why wrong", id }, reason)); // in it, it would be part of the name
 }
 
 function order(schema) {
@@ -89,11 +92,14 @@ function field(name, schema, given) {
   if (rule.type === "boolean") {
     const box = h("input", { type: "checkbox", name });
     box.checked = value === true || value === "true";
-    return h("label", { class: "check", title: rule.description }, box, title);
+    return slot(h("label", { class: "check", title: rule.description }, box, title));
   }
   const made = input(name, rule, value, required);
-  return h("label", { class: "field", title: rule.description }, title, made);
+  return slot(h("label", { class: "field", title: rule.description }, title, made));
 }
+
+/** A field and, below it, why it was refused. */
+const slot = (label) => h("div", { class: "slot" }, label);
 
 function input(name, rule, value, required) {
   const common = { name, required, "data-type": rule.type };

@@ -9,6 +9,6 @@ if ("serviceWorker" in navigator) {
     // Over plain http, or where the browser forbids it: the pages work without.
   });
 }
-addEventListener("offline", () => away(true));
-addEventListener("online", () => away(false));
+addEventListener("offline", () => away(true, "network"));
+addEventListener("online", () => away(false, "network"));
 begin();

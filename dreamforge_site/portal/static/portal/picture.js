@@ -41,7 +41,7 @@ function show(image, names, onRemoved) {
   const wrong = h("div", { role: "alert" });
   fill($("picture-body"),
     h("img", { class: "whole", src: image.url, alt: short(image.prompt || "The image", 120), width: image.width, height: image.height }),
-    h("p", { class: "prompt", dir: "auto" }, image.prompt || ""),
+    prompt(image.prompt),
     actions(image, wrong, dialog, onRemoved),
     wrong,
     facts([
@@ -59,6 +59,9 @@ function show(image, names, onRemoved) {
   $("picture-close").onclick = () => dialog.close();
   open(dialog);
 }
+
+/** A long one scrolls, by keyboard too. */
+const prompt = (text) => (text ? h("div", { class: "prompt", role: "group", "aria-label": "Prompt", tabindex: 0, dir: "auto" }, text) : null);
 
 function actions(image, wrong, dialog, onRemoved) {
   const name = `${image.job_id}_${image.item_index}.${image.format}`;

@@ -10,6 +10,7 @@ const PAGE = 40;
 const LOOK_EVERY_MS = 4000;
 const WHICH = { "": {}, whole: { downloaded: "true" }, part: { downloaded: "false" }, error: { status: "error" } };
 let search = null; // what is shown now; an answer to an older one is thrown away
+let next = null; // the look that comes by itself
 
 const asked = () => ({ q: $("q").value.trim(), ...WHICH[$("which").value], limit: PAGE });
 
@@ -23,12 +24,13 @@ function row(repo) {
     line.textContent = amount(now);
     bar.value = now.size_bytes ? now.done_bytes / now.size_bytes : 0;
     bar.hidden = !now.size_bytes || now.is_downloaded;
-    search.rows.get(now.id).busy = Boolean(now.work);
+    shown.busy = Boolean(now.work);
   };
   const name = h("a", { class: "path touch", dir: "auto", href: app(`repositories/${repo.id}`) }, title(repo));
   const element = h("li", { class: "card" },
     h("div", { class: "named" }, name, h("span", { class: "quiet small path", dir: "auto" }, repo.revision)), told, line, bar);
-  search.rows.set(repo.id, { element, draw });
+  const shown = { element, draw, busy: false };
+  search.rows.set(repo.id, shown);
   draw(repo);
   return element;
 }
@@ -37,8 +39,10 @@ function again(event) {
   event?.preventDefault();
   fill($("found"));
   $("none").hidden = true;
-  search = { query: asked(), cursor: "", rows: new Map() };
-  return more();
+  $("more").hidden = true;
+  problem(null);
+  search = { query: asked(), cursor: "", rows: new Map(), isLoaded: false };
+  look();
 }
 
 async function more() {
@@ -50,9 +54,8 @@ async function more() {
     if (here !== search) return;
     here.cursor = page.next_cursor;
     $("found").append(...page.models.filter((repo) => !here.rows.has(repo.id)).map(row));
-    empty();
   } catch (error) {
-    problem(error);
+    if (here === search) problem(error);
   }
   if (here === search) $("more").hidden = !here.cursor;
 }
@@ -63,38 +66,53 @@ function empty() {
   $("none").textContent = isSearch ? "No repository fits." : "Nothing is tracked yet.";
 }
 
-/** The newest page again, and below it what something works on. */
-async function refresh() {
-  const here = search;
+/** The newest page, the first time or again, and below it what something works on. */
+async function refresh(here) {
   const page = await api.get("/hub/models", here.query);
-  const fresh = new Set(page.models.map((repo) => repo.id));
   if (here !== search) return;
   for (const repo of [...page.models].reverse()) {
     if (here.rows.has(repo.id)) here.rows.get(repo.id).draw(repo);
     else $("found").prepend(row(repo));
   }
-  empty();
-  for (const [id, shown] of here.rows) {
-    if (!shown.busy || fresh.has(id)) continue;
+  if (!here.isLoaded) {
+    here.cursor = page.next_cursor;
+    $("more").hidden = !here.cursor;
+    here.isLoaded = true;
+  }
+  const fresh = new Set(page.models.map((repo) => repo.id));
+  const below = [...here.rows].filter(([id, shown]) => shown.busy && !fresh.has(id));
+  for (const [id] of below) await renew(here, id);
+  if (here === search) empty();
+}
+
+async function renew(here, id) {
+  const shown = here.rows.get(id);
+  try {
     const repo = await api.get(`/hub/models/${id}`);
     if (here === search) shown.draw(repo);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    here.rows.delete(id); // somebody took it off the list
+    shown.element.remove();
   }
 }
 
 async function look() {
+  const here = search;
+  clearTimeout(next);
   try {
-    if (!document.hidden) {
-      await refresh();
+    if (!document.hidden || !here.isLoaded) {
+      await refresh(here);
       met(null);
     }
   } catch (error) {
-    met(error);
+    if (here === search) met(error);
   }
-  setTimeout(look, LOOK_EVERY_MS);
+  if (here === search) next = setTimeout(look, LOOK_EVERY_MS);
 }
 
 $("add").hidden = !mayStart("mirror");
 $("search").addEventListener("submit", again);
 $("which").addEventListener("change", again);
 $("more").addEventListener("click", more);
-again().then(look);
+again();

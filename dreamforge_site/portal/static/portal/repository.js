@@ -17,6 +17,7 @@ const LOOK_AT_REST_MS = 8000;
 const LONGEST_ERROR = 600;
 let one = null;
 let next = null; // the look that comes by itself
+let era = 0; // of presses: a look from before the last one tells what is no longer so
 
 /** On the server's own disk, for those who may know where; else below the models root. */
 const onDisk = (path) => (FACTS.models_root ? `${FACTS.models_root}/${path}` : path);
@@ -99,14 +100,18 @@ const address = () => `https://huggingface.co/${title(one)}/tree/${encodeURIComp
 // Looking
 
 async function refresh() {
+  const mine = era;
   const before = one;
-  one = await api.get(`/hub/models/${ID}`);
+  const now = await api.get(`/hub/models/${ID}`);
+  if (mine !== era) return;
+  one = now;
   draw();
   const moved = before && (before.commit !== one.commit || before.done_count !== one.done_count);
   if (!before || moved || (before.work && !one.work)) await files.again();
 }
 
 async function look() {
+  const mine = era;
   try {
     if (!document.hidden) {
       await refresh();
@@ -116,7 +121,7 @@ async function look() {
     met(error);
     if (error.status === 404) return; // somebody took it off the list
   }
-  again(one?.work ? LOOK_WHILE_WORKING_MS : LOOK_AT_REST_MS);
+  if (mine === era) again(one?.work ? LOOK_WHILE_WORKING_MS : LOOK_AT_REST_MS);
 }
 
 function again(afterMs) {
@@ -138,13 +143,19 @@ async function start(button, kind, path, body = {}) {
   }
 }
 
+/** No look is made and none is heard until there is an answer. */
 async function begin(kind, path, body) {
-  const made = await api.post(path, body);
-  const job = made.job_id || made.download_id;
-  watch(job, kind, title(one));
-  one = { ...one, work: { job_id: job, kind, status: made.status, progress: 0 } };
-  draw();
-  again(LOOK_WHILE_WORKING_MS);
+  era += 1;
+  clearTimeout(next);
+  try {
+    const made = await api.post(path, body);
+    const job = made.job_id || made.download_id;
+    watch(job, kind, title(one));
+    one = { ...one, work: { job_id: job, kind, status: made.status, progress: 0 } };
+    draw();
+  } finally {
+    again(LOOK_WHILE_WORKING_MS);
+  }
 }
 
 const names = () => ({ ...(one.author ? { author: one.author } : {}), repo: one.repo, revision: one.revision });

@@ -48,13 +48,13 @@ export class Stream {
     clearTimeout(this.saying);
     this.saying = null;
     this.tries = 0;
-    if (was) away(false);
+    if (was) away(false, this);
     return was;
   }
 
   broke() {
     if (this.closed) return;
-    this.saying ||= setTimeout(() => away(true), SAY_AFTER_MS);
+    this.saying ||= setTimeout(() => away(true, this), SAY_AFTER_MS);
     // Where no answer came the browser connects again by itself; after one that is no stream (a
     // proxy's page, a service that only starts) it gives up.
     if (this.source.readyState === EventSource.CLOSED) this.later();
