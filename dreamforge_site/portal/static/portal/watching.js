@@ -10,6 +10,7 @@ const KEPT = `portal-watched-${USER.id}`;
 const MOST = 50;
 const LOOK_EVERY_MS = 5000;
 let leads = false;
+let queued = null; // this page's request that waits for its turn, by what takes it back
 
 /** Tell the user when this job or download has ended, from whichever page is open then. */
 export function watch(id, type, title) {
@@ -35,10 +36,14 @@ async function lead(steal) {
     return;
   }
   const until = () => { leads = true; return new Promise(() => {}); };
+  queued?.abort();
+  const mine = new AbortController();
+  queued = mine;
   try {
-    await navigator.locks.request(KEPT, { steal }, until);
-  } catch { // another page is looked at now
-    leads = false;
+    await navigator.locks.request(KEPT, steal ? { steal } : { signal: mine.signal }, until);
+  } catch {
+    if (mine.signal.aborted) return; // this page asks anew
+    leads = false; // another page is looked at now
     lead(false);
   }
 }
