@@ -233,7 +233,8 @@ def test_an_array_of_numbers_is_no_pickle_but_no_format_of_ours(check: Callable[
 
 
 def test_a_zip_bomb_is_not_unpacked(check: Callable[..., Any]) -> None:
-    data = zipped("a.npy", bytes(50_000_000), zipfile.ZIP_DEFLATED)
+    unpacked = 50_000_000
+    data = zipped("a.npy", bytes(unpacked), zipfile.ZIP_DEFLATED)
 
     tracemalloc.start()
     with pytest.raises(InvalidFile, match="archive"):
@@ -241,7 +242,7 @@ def test_a_zip_bomb_is_not_unpacked(check: Callable[..., Any]) -> None:
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 2_000_000
+    assert peak < unpacked // 4  # what other threads of the run take is counted, too
 
 
 def sparse(path: Path, head: bytes, tail: bytes, size: int) -> Path:
