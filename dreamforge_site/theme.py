@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def icon(_request: HttpRequest) -> str:
@@ -32,6 +32,11 @@ def page(title: str, symbol: str, model: str, right: str = "") -> dict[str, Any]
     return item
 
 
+def _is_below(request: HttpRequest, name: str, *, but: str) -> bool:
+    top, apart = (reverse(f"admin:downloader_repo_{each}") for each in (name, but))
+    return request.path.startswith(top) and not request.path.startswith(apart)
+
+
 SIDEBAR = [
     {
         "title": "Service",
@@ -49,7 +54,11 @@ SIDEBAR = [
         "items": [
             page("Models", "deployed_code", "registry_model", "registry.view_model"),
             page("Downloads", "download", "downloader_download", "downloader.view_download"),
-            page("Repositories", "inventory_2", "downloader_repo", "downloader.view_repo"),
+            {
+                **page("Repositories", "inventory_2", "downloader_repo", "downloader.view_repo"),
+                # The explorer stands below it, and has a line of its own.
+                "active": lambda request: _is_below(request, "changelist", but="explore"),
+            },
             {
                 "title": "Explore the hub",
                 "icon": "travel_explore",

@@ -43,7 +43,7 @@ Act = Callable[..., Job | None]  # of a job, `by` somebody
 
 @admin.register(Job)
 class JobAdmin(ShownAdmin):
-    list_display = ("type", "state", "what", "owner", "done", "age", "tries", "error_code", "id")
+    list_display = ("type", "state", "what", "owner", "done", "age", "tries", "error_code")
     list_filter = ("status", TypeFilter, QueueFilter, DeadFilter)
     search_fields = ("id",)
     search_help_text = "An id, an owner's name or a request id, in full"

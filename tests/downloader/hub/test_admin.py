@@ -171,3 +171,14 @@ def test_a_repository_is_not_removed_under_a_job_that_works_on_its_files(
     answer = boss.post(f"{LIST}{synced.pk}/remove/", {"forget": "1"}, follow=True)
     assert f"The job {job.pk} works on {synced}" in text(answer)
     assert Repo.objects.filter(pk=synced.pk).exists()
+
+
+def lit(browser: Client, address: str) -> list[str]:
+    """The lines of the sidebar that say: you are here."""
+    groups = browser.get(address).context["sidebar_navigation"]
+    return [item["title"] for group in groups for item in group["items"] if item["active"]]
+
+
+def test_the_sidebar_says_of_one_line_that_it_is_where_you_are(boss: Client, repo: Repo) -> None:
+    found = [lit(boss, address) for address in (LIST, page(repo), f"{LIST}explore/")]
+    assert found == [["Repositories"], ["Repositories"], ["Explore the hub"]]
