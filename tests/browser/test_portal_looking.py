@@ -107,6 +107,27 @@ def test_a_list_that_did_not_load_is_shown_by_the_next_look(page: Page) -> None:
     expect(page.locator("#found > li")).to_have_count(4)
 
 
+def test_downloads_that_did_not_load_are_shown_by_the_next_look(page: Page) -> None:
+    asked: list[str] = []
+
+    def one_each(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.fulfill(status=503, json=BUSY)
+        else:
+            route.continue_(url=route.request.url.replace("limit=30", "limit=1"))
+
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+    page.route("**/v1/downloads?*", one_each)
+    page.goto("/app/downloads")
+    expect(page.locator("#problem")).to_contain_text("The database is busy.")
+    later(page)
+    expect(page.locator("#problem")).to_be_empty()
+    expect(page.locator("#found > li")).to_have_count(1)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("#found > li")).to_have_count(2)
+
+
 def test_a_first_page_is_asked_for_once(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url))

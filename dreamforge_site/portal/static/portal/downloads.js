@@ -10,6 +10,7 @@ const PAGE = 30;
 const LOOK_EVERY_MS = 2500;
 const rows = new Map(); // id → {element, draw}
 let cursor = "";
+let isLoaded = false;
 
 export const title = (one) => one.ref || one.source_uri || `${KINDS[one.kind] || one.kind} of ${moment(one.created_at)}`;
 
@@ -43,18 +44,19 @@ function row(one) {
 }
 
 async function more() {
+  problem(null);
   try {
     const page = await api.get("/downloads", { limit: PAGE, cursor });
     cursor = page.next_cursor;
     $("found").append(...page.downloads.filter((one) => !rows.has(one.id)).map(row));
     $("more").hidden = !cursor;
-    $("none").hidden = rows.size > 0;
   } catch (error) {
     problem(error);
   }
 }
 
-/** The newest page again: what is new goes first, what is shown is brought up to date. */
+/** The newest page, the first time or again: what is new goes first, what is shown is brought up to
+    date. */
 async function look() {
   try {
     if (!document.hidden) {
@@ -63,8 +65,12 @@ async function look() {
         if (rows.has(one.id)) rows.get(one.id).draw(one);
         else $("found").prepend(row(one));
       }
+      if (!isLoaded) {
+        cursor = page.next_cursor;
+        $("more").hidden = !cursor;
+        isLoaded = true;
+      }
       $("none").hidden = rows.size > 0;
-      problem(null);
       met(null);
     }
   } catch (error) {
@@ -75,4 +81,4 @@ async function look() {
 
 $("add").hidden = !mayStart("mirror");
 $("more").addEventListener("click", more);
-more().then(look);
+look();
